@@ -1,0 +1,139 @@
+"""What the cache library raises, each with whose fault it is and what to do.
+
+Every error carries the value that was wrong (`value`), a word for scripts (`kind`) and the advice (`advice`) as
+data; the text of the exception is one line made of them. Exit codes are the command line's business.
+
+What happens to single entries while a cache is removed is no exception: it is reported (`removal.Left`).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+
+class CacheError(Exception):
+    """Base of all errors of this library.
+
+    Attributes:
+        value: What was wrong, as given: mostly a path.
+        problem: What is the matter with it.
+        advice: What to do now.
+        kind: A word for scripts, the same for every error of one class.
+    """
+
+    kind = "cache-error"
+
+    def __init__(self, value: str, problem: str, advice: str) -> None:
+        super().__init__(value, problem, advice)
+        self.value = value
+        self.problem = problem
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{shown(self.value)}: {self.problem}; {self.advice}"
+
+
+class NotACacheError(CacheError):
+    """The directory has no valid CACHEDIR.TAG. The caller's: a wrong path, or a cache that was never tagged."""
+
+    kind = "not-a-cache"
+
+
+class RefusedRootError(CacheError):
+    """The directory is never cleaned: `/`, a home directory, or one that holds the working directory."""
+
+    kind = "refused-root"
+
+
+class NotADirectoryRootError(CacheError):
+    """The path is a file, a symbolic link or another node. The caller's: a cache is a directory."""
+
+    kind = "not-a-directory"
+
+
+class MountedRootError(CacheError):
+    """The path is a mount point, which can be emptied but not removed. The caller's: leave out the removal."""
+
+    kind = "mounted-root"
+
+
+class UnreadableRootError(CacheError):
+    """The cache cannot be opened and we may not change that: somebody else's, or the system refuses.
+
+    Attributes:
+        errno: The number that the system gave.
+    """
+
+    kind = "unreadable-root"
+
+    def __init__(self, value: str, error: OSError) -> None:
+        super().__init__(value, f"cannot be opened: {error.strerror}", "run as its owner, or as root")
+        self.errno = error.errno
+
+
+class LockError(CacheError):
+    """Base of what goes wrong with a lock."""
+
+    kind = "lock"
+
+
+class CacheInUseError(LockError):
+    """Others held the lock for as long as we were ready to wait. Nobody's fault: wait longer, or force."""
+
+    kind = "in-use"
+
+
+class LockUnavailableError(LockError):
+    """The lock file cannot be opened or made (a full disk, somebody else's file). It says nothing about use.
+
+    Attributes:
+        errno: The number that the system gave.
+    """
+
+    kind = "lock-unavailable"
+
+    def __init__(self, value: str, error: OSError) -> None:
+        super().__init__(value, f"cannot be opened: {error.strerror}", "check who owns it and whether the disk is full")
+        self.errno = error.errno
+
+
+class NotALockError(LockError):
+    """A symbolic link, directory or other node stands where the lock file belongs: no process can hold it."""
+
+    kind = "not-a-lock"
+
+
+class LockCancelledError(LockError):
+    """The caller cancelled while the lock was waited for."""
+
+    kind = "lock-cancelled"
+
+
+class PrivilegeError(CacheError):
+    """This process cannot be put under the permission bits. The machine's, or the caller's for calling too late."""
+
+    kind = "privileges"
+
+
+def errno_name(error: OSError | int) -> str:
+    """The name of an error number, such as `ENOTEMPTY`; `E<number>` when the platform has none."""
+    number = error if isinstance(error, int) else error.errno or 0
+    return errno.errorcode.get(number, f"E{number}")
+
+
+def shown(path: str) -> str:
+    r"""A path for people: bytes that are not UTF-8 and control characters as `\x..` escapes, on one line."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def path_fields(path: str) -> dict[str, str]:
+    """A path for a JSON document: `path`, and `path_hex` beside it (the exact bytes) when it is not UTF-8."""
+    raw = os.fsencode(path)
+    try:
+        return {"path": raw.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"path": raw.decode("utf-8", "backslashreplace"), "path_hex": raw.hex()}
