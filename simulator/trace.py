@@ -7,18 +7,30 @@ size, link count or sandbox path.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import errno
+import hashlib
+import json
+import os
+from typing import TYPE_CHECKING, NamedTuple
 
-# Operations, as in the real traces that the toolchains are compared with: the four kinds of open(2) are told
-# apart, since they matter differently to others.
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+# Operations are named as in `os`, with two distinctions that matter to others. The kinds of open(2):
 OPEN = "open"  # for reading, or without creating
 CREATE = "create"  # O_CREAT
 CREATE_EXCL = "create-excl"  # O_CREAT | O_EXCL
 OPENDIR = "opendir"  # O_DIRECTORY
+# and the two ways to list a directory, by os.scandir or os.listdir alike:
+LIST_PATH = "listdir"  # by path: the kernel resolves it
+LIST_DESCRIPTOR = "scandir"  # by descriptor
 
 # actor, phase, operation, path, target, mode, errno, detail, injected. `detail` is what the call returned that a
-# caller could decide by: names of a listing, size and mode of a stat, bytes read or written.
-RawStep = tuple[str, str, str, str, "str | None", "int | None", "int | None", object, bool]
+# caller could decide by: names of a listing, size and mode of a stat, bytes read or written. `injected` says when
+# a fault struck: before or after the effect, or a short write.
+RawStep = tuple[str, str, str, str, "str | None", "int | None", "int | None", object, "str | None"]
+
+DIGEST_CHARACTERS = 16
 
 
 class Step(NamedTuple):
@@ -32,4 +44,63 @@ class Step(NamedTuple):
     mode: int | None
     errno: int | None
     detail: object
-    injected: bool
+    injected: str | None
+
+
+def digest(steps: Sequence[RawStep]) -> str:
+    """16 hexadecimal digits that two runs share only if they made the same steps with the same results."""
+    state = hashlib.sha256()
+    for place in range(0, len(steps), 4096):
+        state.update(repr(steps[place : place + 4096]).encode("utf-8", "surrogatepass"))
+    return state.hexdigest()[:DIGEST_CHARACTERS]
+
+
+def errno_name(number: int | None) -> str | None:
+    """``ENOTEMPTY`` for 39; None for None."""
+    return None if number is None else errno.errorcode.get(number, str(number))
+
+
+def mode_digits(mode: int) -> str:
+    """Four octal digits: ``0200``."""
+    return f"{mode & 0o7777:04o}"
+
+
+def path_fields(path: str, key: str = "path") -> dict[str, str]:
+    """A path for JSON: as it is; if it is not UTF-8, escaped, with the exact bytes in hexadecimal beside it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        exact = os.fsencode(path)
+        return {key: exact.decode("utf-8", "backslashreplace"), f"{key}_hex": exact.hex()}
+    return {key: path}
+
+
+def as_document(step: RawStep, number: int, round_number: int) -> dict[str, object]:
+    """One line of a trace file.
+
+    Args:
+        step: what happened.
+        number: its place in the run, from 1.
+        round_number: which cleaner's round it belongs to, from 1.
+    """
+    actor, phase, operation, path, target, mode, error, _, injected = step
+    document: dict[str, object] = {"step": number, "round": round_number, "actor": actor, "phase": phase}
+    document["operation"] = operation
+    document.update(path_fields(path))
+    document.update({"target": None} if target is None else path_fields(target, "target"))
+    document["mode"] = None if mode is None else mode_digits(mode)
+    document["errno"] = errno_name(error)
+    if injected == "before":
+        document["injected"] = True
+    elif injected is not None:
+        document["fault"] = injected
+    return document
+
+
+def json_lines(rounds: Sequence[Sequence[RawStep]]) -> Iterator[str]:
+    """The trace file of a run, a line a step; `rounds` holds the steps of each round."""
+    number = 0
+    for round_number, steps in enumerate(rounds, 1):
+        for step in steps:
+            number += 1
+            yield json.dumps(as_document(step, number, round_number))

@@ -1,0 +1,51 @@
+"""The interpreter's own `shutil.rmtree` as an actor: its code as installed, with `os` replaced for one actor.
+
+A private copy of the module is made per actor and its global `os` points at a stand-in, so nothing outside that
+actor is patched. What was decided when the module was loaded (`os.supports_dir_fd` and the like) stays as it is
+for the real `os`. The walk differs between Python versions (3.13 goes in another order), so a run with this actor
+records the minor version.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cache_core.kernel import Kernel
+
+PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+_GATED = frozenset(
+    {"chmod", "close", "fchmod", "fstat", "link", "listdir", "lstat", "mkdir", "open", "read", "readlink", "remove"}
+    | {"rename", "rmdir", "scandir", "stat", "symlink", "unlink", "utime", "write"}
+)
+
+
+class _OperatingSystem:
+    """`os`, with the calls that touch the file system made through a kernel."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kernel if name in _GATED else os, name)
+
+
+def rmtree_of_this_interpreter(kernel: Kernel) -> Callable[[str], None]:
+    """`shutil.rmtree` whose calls go through `kernel`.
+
+    Raises (when called): whatever `shutil.rmtree` raises.
+    """
+    specification = importlib.util.find_spec("shutil")
+    if specification is None or specification.loader is None:
+        raise AssertionError("an interpreter without shutil")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    module.__dict__["os"] = _OperatingSystem(kernel)
+    remove: Callable[[str], None] = module.__dict__["rmtree"]
+    return remove

@@ -1,0 +1,198 @@
+"""The gate: where an actor waits for its turn before each system call.
+
+The only scheduling primitive. Whoever is about to make a call parks; the last one to park picks who moves next,
+by asking the strategy. If it picks itself it goes on without yielding. So only one actor is ever runnable, and
+neither the order in which a host wakes tasks nor any hash order can matter.
+
+Guarantees: between two picks exactly one actor runs; picks depend on the strategy and on what the actors did,
+nothing else. Not guaranteed: that an actor which computes for ever is noticed (it never parks).
+Cost of a step that does not switch: one call of `Strategy.choose` and a few attribute look-ups.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulator.faults import ActorFaults
+    from simulator.strategies.base import Strategy
+    from simulator.trace import RawStep
+
+# A run of 256 builds makes about 1.5 million steps; ten times that is a loop that will not end.
+STEPS_MAX = 20_000_000
+
+STARTING = "starting"
+ENABLED = "enabled"
+BLOCKED = "blocked"  # waits for a lock that somebody holds
+STALLED = "stalled"  # a fault: waits until nobody else can move
+DONE = "done"
+
+_by_index = attrgetter("index")
+
+
+@dataclass(slots=True, eq=False)
+class Actor:
+    """One party of a run, as the gate, the kernel and the hosts see it."""
+
+    name: str
+    index: int
+    faults: ActorFaults | None = None
+    status: str = STARTING
+    dead: bool = False
+    phase: str = "start"
+    steps: int = 0
+    pending: tuple[str, str] | None = None
+    waits_for: str | None = None
+    killed: bool = False
+    last_failure: RawStep | None = None
+    # Open descriptors, with the path each was opened by.
+    descriptors: dict[int, str] = field(default_factory=dict)
+    # Descriptors that hold a flock, with the lock's path.
+    locks: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlock:
+    """Nobody can move: who waits for which lock, and who holds it."""
+
+    waiting: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+
+def _nothing() -> None:
+    """Stand in until a host says how it stops."""
+
+
+class Gate:
+    """The state of who may move.
+
+    Args:
+        strategy: picks the next actor; `begin` has been called.
+        actors: all parties, in order of their index.
+        steps: where the kernel records what happened.
+    """
+
+    def __init__(self, strategy: Strategy, actors: list[Actor], steps: list[RawStep]) -> None:
+        self.strategy = strategy
+        self.actors = actors
+        self.steps = steps
+        self.paced = False
+        self.stopped: str | None = None
+        self.deadlock: Deadlock | None = None
+        self.interrupted: Callable[[], bool] = bool
+        self.switches = 0
+        self.interruptions = [0] * len(actors)
+        self.limit = len(steps) + STEPS_MAX
+        self._choose = strategy.choose
+        self._stop: Callable[[], None] = _nothing
+        self._enabled: list[Actor] = []
+        self._starting = len(actors)
+        self._released = False
+        self._last: Actor | None = None
+
+    def on_stop(self, stop: Callable[[], None]) -> None:
+        """`stop` is called once, when the run must end early: the host unwinds every actor."""
+        self._stop = stop
+
+    def park(self, actor: Actor) -> Actor | None:
+        """`actor` waits before its next call. Who moves now; None while somebody is yet to arrive, or at a stop."""
+        if actor.status == STARTING:
+            self._starting -= 1
+            actor.status = ENABLED
+            insort(self._enabled, actor, key=_by_index)
+            # Who arrives last is up to the host; who counts as the current actor must not be.
+            return None if self._starting else self._pick(self.actors[0])
+        return self._pick(actor)
+
+    def block(self, actor: Actor, lock: str) -> Actor | None:
+        """`actor` found `lock` held by another: it cannot move until it is released. Who moves now."""
+        actor.status = BLOCKED
+        actor.waits_for = lock
+        self._enabled.remove(actor)
+        return self._pick(actor)
+
+    def stall(self, actor: Actor) -> Actor | None:
+        """`actor` stands still until nobody else can move. Who moves now."""
+        actor.status = STALLED
+        self._enabled.remove(actor)
+        return self._pick(actor)
+
+    def release(self, lock: str) -> None:
+        """`lock` was given up: whoever waits for it may try again."""
+        self._released = True
+        for actor in self.actors:
+            if actor.status == BLOCKED and actor.waits_for == lock:
+                self._enable(actor)
+
+    def finish(self, actor: Actor) -> Actor | None:
+        """`actor` makes no further step. Who moves now; None when nobody is left."""
+        arriving = actor.status == STARTING
+        if arriving:
+            self._starting -= 1
+        elif actor.status == ENABLED:
+            self._enabled.remove(actor)
+        actor.status = DONE
+        actor.dead = True
+        if self._starting:
+            return None
+        return self._pick(self.actors[0] if arriving else actor)
+
+    def halt(self, reason: str) -> None:
+        """End the run early; later parks pick nobody."""
+        if self.stopped is None:
+            self.stopped = reason
+            self._stop()
+
+    def _enable(self, actor: Actor) -> None:
+        actor.status = ENABLED
+        actor.waits_for = None
+        insort(self._enabled, actor, key=_by_index)
+
+    def _pick(self, current: Actor) -> Actor | None:
+        if self.stopped is not None:
+            return None
+        if self.interrupted():
+            self.halt("interrupted")
+            return None
+        if len(self.steps) > self.limit:
+            self.halt("step limit")
+            return None
+        enabled = self._enabled
+        if not enabled and not self._revive():
+            return None
+        chosen = self._choose(enabled, current)
+        if chosen is not self._last:
+            self._count_switch(chosen)
+        return chosen
+
+    def _count_switch(self, chosen: Actor) -> None:
+        last = self._last
+        if last is not None:
+            self.switches += 1
+            if last.status != DONE:
+                self.interruptions[last.index] += 1
+        self._last = chosen
+
+    def _revive(self) -> bool:
+        """Nobody is enabled: let the stalled go on; else let waiters try once more if any lock was released."""
+        stalled = [actor for actor in self.actors if actor.status == STALLED]
+        blocked = [actor for actor in self.actors if actor.status == BLOCKED]
+        # A lock is known by the path it was opened by; if two paths lead to one lock, its waiter has missed the
+        # release, and trying again settles it.
+        again = stalled or (blocked if self._released else [])
+        self._released = False
+        for actor in again:
+            self._enable(actor)
+        if not again and blocked:
+            self.deadlock = Deadlock(
+                tuple((actor.name, actor.waits_for or "", self._holders(actor.waits_for)) for actor in blocked)
+            )
+            self.halt("deadlock")
+        return bool(again)
+
+    def _holders(self, lock: str | None) -> tuple[str, ...]:
+        return tuple(actor.name for actor in self.actors if lock in actor.locks.values())

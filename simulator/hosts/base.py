@@ -1,0 +1,60 @@
+"""What a host runs: parties. A party is an actor together with the function that it is.
+
+The function keeps its own failures (`Outcome`), so that a host only ever sees bugs of ours.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from simulator.errors import ActorKilled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulator.gate import Actor
+    from simulator.kernel import AsyncGatedKernel, GatedKernel
+
+
+class Party:
+    """An actor and what it does.
+
+    Args:
+        actor: as the gate knows it.
+        function: takes a kernel; plain or async.
+        failures: exceptions that are an outcome of the actor; anything else is a bug of ours and ends the run.
+
+    Attributes:
+        result: what the function returned.
+        error: the failure it ended with.
+    """
+
+    __slots__ = ("_failures", "actor", "error", "function", "is_async", "result")
+
+    def __init__(
+        self, actor: Actor, function: Callable[[Any], Any], failures: tuple[type[Exception], ...] = (Exception,)
+    ) -> None:
+        self.actor = actor
+        self.function = function
+        self.is_async = inspect.iscoroutinefunction(function)
+        self.result: Any = None
+        self.error: Exception | None = None
+        self._failures = failures
+
+    def run_sync(self, kernel: GatedKernel) -> None:
+        """The body of a plain actor."""
+        try:
+            self.result = self.function(kernel)
+        except self._failures as error:
+            self.error = error
+        except ActorKilled:
+            # Its end is on the record already.
+            return
+
+    async def run_async(self, kernel: AsyncGatedKernel) -> None:
+        """The body of a coroutine actor."""
+        try:
+            self.result = await self.function(kernel)
+        except self._failures as error:
+            self.error = error

@@ -1,0 +1,96 @@
+"""Listings under the gate: read whole in one step, sorted, with entries whose own calls are steps again."""
+
+from __future__ import annotations
+
+import os
+import stat
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from cache_core.kernel import REAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from cache_core.kernel import Kernel
+
+_by_name = attrgetter("name")
+
+
+def sorted_entries(path: str | int) -> list[os.DirEntry[str]]:
+    """Read a whole directory, sorted by name: what a file system returns first differs between file systems."""
+    with REAL.scandir(path) as entries:
+        return sorted(entries, key=_by_name)  # type: ignore[arg-type]  # REAL's entries are os.DirEntry
+
+
+class GatedEntry:
+    """As `os.DirEntry`; what the listing did not say costs a step."""
+
+    __slots__ = ("_entry", "_kernel", "_listing_fd", "name", "path")
+
+    def __init__(self, entry: os.DirEntry[str], kernel: Kernel, listing_fd: int | None) -> None:
+        self._entry = entry
+        self._kernel = kernel
+        self._listing_fd = listing_fd
+        self.name = entry.name
+        self.path = entry.path
+
+    def is_symlink(self) -> bool:
+        """From the listing."""
+        return self._entry.is_symlink()
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:
+        """From the listing; for a link that is followed, one step."""
+        return self._is(stat.S_ISDIR) if self._follows(follow_symlinks) else self._entry.is_dir(follow_symlinks=False)
+
+    def is_file(self, *, follow_symlinks: bool = True) -> bool:
+        """From the listing; for a link that is followed, one step."""
+        return self._is(stat.S_ISREG) if self._follows(follow_symlinks) else self._entry.is_file(follow_symlinks=False)
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        """One step."""
+        if self._listing_fd is None:
+            return self._kernel.stat(self.path, follow_symlinks=follow_symlinks)
+        return self._kernel.stat(self.name, dir_fd=self._listing_fd, follow_symlinks=follow_symlinks)
+
+    def inode(self) -> int:
+        """From the listing; never recorded."""
+        return self._entry.inode()
+
+    def __fspath__(self) -> str:
+        return self.path
+
+    def _follows(self, follow_symlinks: bool) -> bool:
+        return follow_symlinks and self._entry.is_symlink()
+
+    def _is(self, test: object) -> bool:
+        try:
+            return bool(test(self.stat().st_mode))  # type: ignore[operator]
+        except FileNotFoundError:
+            # As os.DirEntry: a dangling link is neither.
+            return False
+
+
+class GatedListing:
+    """As the iterator of `os.scandir`; nothing is left open."""
+
+    def __init__(self, entries: list[os.DirEntry[str]], kernel: object, listing_fd: int | None) -> None:
+        self._entries = iter([GatedEntry(entry, kernel, listing_fd) for entry in entries])  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[GatedEntry]:
+        return self._entries
+
+    def __next__(self) -> GatedEntry:
+        return next(self._entries)
+
+    def __enter__(self) -> GatedListing:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        return None
+
+    def close(self) -> None:
+        """Nothing is left open."""

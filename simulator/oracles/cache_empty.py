@@ -1,0 +1,21 @@
+"""The cache is empty after a cleaner had it to itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.outcome import Violation
+from simulator.trace import errno_name
+
+if TYPE_CHECKING:
+    from simulator.oracles.base import CleanerEvidence
+
+
+def cache_empty(evidence: CleanerEvidence) -> list[Violation]:
+    """A violation if something is left."""
+    cleaner = evidence.cleaner
+    if not evidence.left:
+        return []
+    why = errno_name(cleaner.errno) or ("reported" if cleaner.error else "silent")
+    sentence = f"the cache is not empty after {cleaner.name}: {len(evidence.left)} left at its top, {evidence.left[0]} first"
+    return [Violation("cache-empty", f"cache-empty:{cleaner.name}:{why}", sentence)]

@@ -1,0 +1,385 @@
+"""One run, end to end: a storm, what it left, what each cleaner makes of it, the verdict.
+
+A run has one round for each cleaner that works after the storm. Every round plays the same storm again in a fresh
+cache, so that each cleaner meets the whole residue, and compares it with the first round's, step for step: a run
+checks its own determinism as it goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from cache_core.audit import audit
+from simulator.actors.cleaners import CLEANERS, Cleaned
+from simulator.actors.install import InstallJob, install
+from simulator.actors.interpreter import PYTHON_VERSION
+from simulator.actors.toolchains import TOOLCHAINS
+from simulator.actors.toolchains.base import error_kind
+from simulator.clock import LogicalTimes
+from simulator.errors import BuildFailedError, InternalError, InterruptedRunError
+from simulator.faults import BUILD_ERROR, ERRNO_OPERATIONS, faults_by_actor
+from simulator.gate import Actor, Gate
+from simulator.hosts.base import Party
+from simulator.hosts.trio_host import TrioHost
+from simulator.oracles import CLEANER_ORACLES, STORM_ORACLES
+from simulator.oracles.base import CleanerEvidence, StormEvidence
+from simulator.outcome import (
+    FAILED,
+    KILLED,
+    OK,
+    BuildOutcome,
+    CleanerOutcome,
+    Failure,
+    Poisoned,
+    Residue,
+    RunReport,
+    Violation,
+)
+from simulator.paths import Paths
+from simulator.randomness import Randomness
+from simulator.stage import CACHE, Stage
+from simulator.strategies import STRATEGIES
+from simulator.token import Token
+from simulator.trace import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from simulator.kernel import GatedKernel
+    from simulator.sandbox import Sandbox
+    from simulator.scenario import Scenario
+    from simulator.strategies.base import Strategy
+    from simulator.trace import RawStep
+
+UMASK = 0o022
+
+
+class Observer(Protocol):
+    """Who watches a run; called between steps, in the run's own thread."""
+
+    def storm_begins(self, round_number: int, actors: list[Actor]) -> None:
+        """A storm begins; `actors` change under the observer's eyes."""
+
+    def storm_ends(self, round_number: int, builds: tuple[BuildOutcome, ...], residue: Residue, cache: str) -> None:
+        """The storm is over; the cache at `cache` may be read."""
+
+    def cleaner_begins(self, round_number: int, name: str, actors: list[Actor]) -> None:
+        """A cleaner gets the residue."""
+
+    def cleaner_ends(self, round_number: int, outcome: CleanerOutcome) -> None:
+        """It is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run is made; none of it changes what happens.
+
+    Attributes:
+        pace: seconds to wait before each step.
+        interrupted: asked before each step; true ends the run.
+        observer: who watches.
+        chain: all cleaners one after another on one cache, instead of a round each (for a demonstration).
+    """
+
+    pace: float = 0.0
+    interrupted: Callable[[], bool] = bool
+    observer: Observer | None = None
+    chain: bool = False
+
+
+@dataclass(slots=True)
+class _Round:
+    """One round in the making."""
+
+    number: int
+    stage: Stage
+    paths: Paths
+    times: LogicalTimes
+    steps: list[RawStep] = field(default_factory=list)
+    switches: int = 0
+
+
+async def run(scenario: Scenario, seed: int, sandbox: Sandbox, options: Options | None = None) -> RunReport:
+    """Make one run.
+
+    Args:
+        scenario: what to run.
+        seed: one seed is one interleaving.
+        sandbox: where; every round gets a fresh directory in it.
+        options: how.
+
+    Raises:
+        InterruptedRunError: `options.interrupted` said so.
+        DivergenceError: a replayed schedule could not be followed.
+        InternalError: a round was not like the first one, or an actor broke in a way that no real one does.
+    """
+    options = options or Options()
+    strategy = STRATEGIES[scenario.schedule.strategy](scenario.schedule)
+    with _umask():
+        return await _Run(scenario, seed, sandbox, options, strategy).make()
+
+
+@contextlib.contextmanager
+def _umask() -> Iterator[None]:
+    before = os.umask(UMASK)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+class _Run:
+    """The rounds of one run."""
+
+    def __init__(
+        self, scenario: Scenario, seed: int, sandbox: Sandbox, options: Options, strategy: Strategy
+    ) -> None:
+        self._scenario = scenario
+        self._seed = seed
+        self._sandbox = sandbox
+        self._options = options
+        self._strategy = strategy
+        self._rounds: list[_Round] = []
+        self._storm: list[RawStep] = []
+        self._violations: list[Violation] = []
+        self._cleaners: list[CleanerOutcome] = []
+        self._builds: tuple[BuildOutcome, ...] = ()
+        self._residue = Residue(0, 0, (), ())
+
+    async def make(self) -> RunReport:
+        after = self._scenario.cleaners_after
+        plan = [after] if self._options.chain or not after else [(name,) for name in after]
+        middle: tuple[CleanerOutcome, ...] = ()
+        for number, names in enumerate(plan, 1):
+            current = self._begin_round(number)
+            middle = await self._play_storm(current)
+            for name in names:
+                await self._play_cleaner(current, name)
+        self._sandbox.clear()
+        return self._report(middle)
+
+    def _begin_round(self, number: int) -> _Round:
+        root = self._sandbox.fresh()
+        stage = Stage(root)
+        stage.set(self._build_names())
+        current = _Round(number, stage, Paths(root, CACHE), LogicalTimes())
+        self._rounds.append(current)
+        return current
+
+    def _build_names(self) -> list[str]:
+        return [f"build-{number}" for number in range(1, self._scenario.builds + 1)]
+
+    # The storm.
+
+    async def _play_storm(self, current: _Round) -> tuple[CleanerOutcome, ...]:
+        parties = self._storm_parties(current)
+        observer = self._options.observer
+        actors = [party.actor for party in parties]
+        if observer:
+            observer.storm_begins(current.number, actors)
+        gate = await self._play(current, parties, self._strategy, "schedule")
+        builds = len(self._build_names())
+        outcomes = tuple(
+            self._build_outcome(party, gate.interruptions[party.actor.index]) for party in parties[:builds]
+        )
+        middle = tuple(
+            self._cleaner_outcome(current, name, party, None)
+            for name, party in zip(self._scenario.cleaners_during, parties[builds:], strict=True)
+        )
+        residue = self._read_residue(current)
+        if observer:
+            observer.storm_ends(current.number, outcomes, residue, current.stage.cache)
+        if current.number == 1:
+            self._storm = list(current.steps)
+            self._builds, self._residue = outcomes, residue
+            evidence = StormEvidence(self._scenario, current.stage, outcomes, middle, residue, gate.deadlock)
+            for oracle in STORM_ORACLES.values():
+                self._violations += oracle(evidence)
+        elif current.steps != self._storm:
+            raise InternalError("nondeterminism", str(current.number), self._first_difference(current))
+        return middle
+
+    def _storm_parties(self, current: _Round) -> list[Party]:
+        scenario = self._scenario
+        names = self._build_names()
+        drawn = [
+            fault
+            for place, kind in enumerate(scenario.random_faults)
+            for fault in kind.draw(names, Randomness(self._seed, f"faults-{place}"))
+        ]
+        faults = faults_by_actor((*scenario.faults, *drawn))
+        parties = []
+        for index, name in enumerate(names):
+            actor = Actor(name, index, faults.get(name))
+            parties.append(Party(actor, self._build_function(current, actor)))
+        for place, cleaner in enumerate(scenario.cleaners_during):
+            name = "cleaner" if place == 0 else f"cleaner-{place + 1}"
+            actor = Actor(name, len(names) + place, faults.get(name))
+            parties.append(Party(actor, self._cleaner_function(current, actor, cleaner)))
+        return parties
+
+    def _build_function(self, current: _Round, actor: Actor) -> Callable[[GatedKernel], None]:
+        scenario = self._scenario
+        job = InstallJob(
+            cache=current.stage.cache,
+            environment=current.stage.environment(actor.name),
+            packages=scenario.packages,
+            protocol=scenario.protocol,
+            toolchain=TOOLCHAINS[scenario.toolchain],
+            cache_lock=scenario.cache_lock,
+            identity=actor.name,
+        )
+
+        def enter_phase(phase: str) -> None:
+            actor.phase = phase
+
+        def build(kernel: GatedKernel) -> None:
+            install(kernel, job, enter_phase)
+
+        return build
+
+    def _build_outcome(self, party: Party, interruptions: int) -> BuildOutcome:
+        actor = party.actor
+        if actor.killed:
+            return BuildOutcome(actor.name, KILLED, actor.phase, None, actor.steps, interruptions)
+        if party.error is None:
+            return BuildOutcome(actor.name, OK, actor.phase, None, actor.steps, interruptions)
+        failure = self._failure(party.error, actor)
+        return BuildOutcome(actor.name, FAILED, actor.phase, failure, actor.steps, interruptions)
+
+    @staticmethod
+    def _failure(error: Exception, actor: Actor) -> Failure:
+        kind = error_kind(error)
+        if kind is None and not isinstance(error, OSError | BuildFailedError):
+            raise InternalError(
+                "broken-actor", actor.name, f"{actor.name} broke in {actor.phase}: {type(error).__name__}: {error}"
+            ) from error
+        injected = actor.faults is not None and any(
+            fault.action == BUILD_ERROR or fault.action in ERRNO_OPERATIONS for fault in actor.faults.fired
+        )
+        last = actor.last_failure
+        if isinstance(error, BuildFailedError):
+            return Failure(BUILD_ERROR, kind, None, None, None, str(error), injected)
+        if last is None:
+            return Failure(type(error).__name__, kind, None, None, None, str(error), injected)
+        number = getattr(error, "errno", None) or last[6]
+        return Failure(type(error).__name__, kind, number, last[2], last[3], str(error), injected)
+
+    def _read_residue(self, current: _Round) -> Residue:
+        found = audit(current.stage.cache)
+        poisoned = tuple(Poisoned(item.path, item.mode) for item in found.poisoned)
+        return Residue(found.directories, found.files, tuple(found.partial_trees), poisoned)
+
+    def _first_difference(self, current: _Round) -> str:
+        for number, (was, now) in enumerate(zip(self._storm, current.steps, strict=False), 1):
+            if was != now:
+                return f"round {current.number} differs from round 1 at step {number}: {was[:4]} was, {now[:4]} is"
+        return f"round {current.number} made {len(current.steps)} steps, round 1 made {len(self._storm)}"
+
+    # The cleaners.
+
+    async def _play_cleaner(self, current: _Round, name: str) -> None:
+        faults = faults_by_actor(self._scenario.faults)
+        actor = Actor("cleaner", 0, faults.get("cleaner"))
+        party = Party(actor, self._cleaner_function(current, actor, name))
+        observer = self._options.observer
+        if observer:
+            observer.cleaner_begins(current.number, name, [actor])
+        alone = STRATEGIES["round-robin"](self._scenario.schedule)
+        gate = await self._play(current, [party], alone, f"cleaner-{name}")
+        left = tuple(current.stage.left_in_cache())
+        outcome = self._cleaner_outcome(current, name, party, not left)
+        if observer:
+            observer.cleaner_ends(current.number, outcome)
+        self._cleaners.append(outcome)
+        evidence = CleanerEvidence(self._scenario, current.stage, outcome, left, gate.deadlock)
+        for oracle in CLEANER_ORACLES.values():
+            for violation in oracle(evidence):
+                expected = violation.oracle == "cache-empty" and name in self._scenario.expect.cleaners_may_fail
+                self._violations.append(replace(violation, expected=expected))
+
+    @staticmethod
+    def _cleaner_function(current: _Round, actor: Actor, name: str) -> Callable[[GatedKernel], Cleaned]:
+        cleaner = CLEANERS[name]
+        root = current.stage.cache
+        actor.phase = name
+
+        def clean(kernel: GatedKernel) -> Cleaned:
+            return cleaner.run(kernel, root, actor.name)
+
+        return clean
+
+    @staticmethod
+    def _cleaner_outcome(current: _Round, name: str, party: Party, empty: bool | None) -> CleanerOutcome:
+        cleaned = party.result if isinstance(party.result, Cleaned) else Cleaned(error="killed")
+        if party.error is not None:
+            number = party.error.errno if isinstance(party.error, OSError) else None
+            cleaned = Cleaned(error=f"{type(party.error).__name__}: {party.error}", errno=number)
+        error = cleaned.error.replace(current.stage.cache, "<cache>") if cleaned.error else None
+        return CleanerOutcome(
+            name=name,
+            reported_success=cleaned.error is None,
+            empty=empty,
+            error=error,
+            errno=cleaned.errno,
+            files_removed=cleaned.files_removed,
+            directories_removed=cleaned.directories_removed,
+            killed=party.actor.killed,
+        )
+
+    # Both.
+
+    async def _play(self, current: _Round, parties: list[Party], strategy: Strategy, purpose: str) -> Gate:
+        actors = [party.actor for party in parties]
+        gate = Gate(strategy, actors, current.steps)
+        gate.interrupted = self._options.interrupted
+        strategy.begin(actors, current.steps, Randomness(self._seed, purpose))
+        if parties:
+            await TrioHost(gate, current.paths, current.times, self._options.pace).run(parties)
+        strategy.end()
+        current.switches += gate.switches
+        if gate.stopped == "interrupted":
+            raise KeyboardInterrupt
+        if gate.stopped not in {None, "deadlock"}:
+            raise InternalError("endless-run", str(len(current.steps)), f"the run did not end within its bound: {gate.stopped}")
+        return gate
+
+    def _report(self, middle: tuple[CleanerOutcome, ...]) -> RunReport:
+        scenario = self._scenario
+        tolerated = scenario.expect.tolerated_oracles
+        violations = tuple(
+            replace(item, expected=item.expected or item.oracle in tolerated) for item in self._violations
+        )
+        trace_digest = self._trace_digest()
+        token = Token(scenario.name, scenario_digest(scenario), self._seed, scenario.schedule.segments, trace_digest)
+        strict = [item for item in self._cleaners if item.name not in scenario.expect.cleaners_may_fail]
+        return RunReport(
+            scenario=scenario.name,
+            seed=self._seed,
+            token=str(token),
+            trace_digest=trace_digest,
+            steps=sum(len(item.steps) for item in self._rounds),
+            switches=sum(item.switches for item in self._rounds),
+            builds=self._builds,
+            residue=self._residue,
+            cleaners=(*middle, *self._cleaners),
+            empty=bool(strict) and all(item.empty for item in strict),
+            violations=violations,
+            rounds=tuple(item.steps for item in self._rounds),
+        )
+
+    def _trace_digest(self) -> str:
+        """Over all rounds. The storms are known to be alike, so the storm counts once."""
+        parts = [digest(self._storm), *(digest(item.steps[len(self._storm) :]) for item in self._rounds)]
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()[: len(parts[0])]
+
+
+def scenario_digest(scenario: Scenario) -> str:
+    """The scenario's digest, with the revision of its toolchain and, where it matters, the Python version."""
+    names = (*scenario.cleaners_after, *scenario.cleaners_during)
+    python = PYTHON_VERSION if any(CLEANERS[name].depends_on_interpreter for name in names) else ""
+    return scenario.digest(TOOLCHAINS[scenario.toolchain].revision, python)

@@ -1,0 +1,103 @@
+"""Scenarios: what a run is, resolved and frozen, with a digest.
+
+Two people must be able to say "the same run": the digest covers everything that decides one but the seed, which
+is the scenario with its overrides, the package manifests and the toolchain's revision.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from simulator.faults import Fault, RandomFaults
+from simulator.strategies.sticky import SWITCH_PROBABILITY
+
+if TYPE_CHECKING:
+    from simulator.manifest import SdistManifest, WheelManifest
+
+DIGEST_CHARACTERS = 8
+
+BUILDS_MAX = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Who moves when.
+
+    Attributes:
+        strategy: name in `simulator.strategies.STRATEGIES`.
+        switch_probability: of ``sticky``.
+        quantum: of ``round-robin``.
+        segments: of ``replay``: a schedule in segments.
+    """
+
+    strategy: str = "sticky"
+    switch_probability: float = SWITCH_PROBABILITY
+    quantum: int = 1
+    segments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What the scenario takes as it comes.
+
+    Attributes:
+        cleaners_may_fail: cleaners whose failure is no surprise.
+        tolerated_oracles: oracles whose violations are no surprise.
+    """
+
+    cleaners_may_fail: tuple[str, ...] = ()
+    tolerated_oracles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One kind of run.
+
+    Attributes:
+        name: as `cachestorm list` shows it.
+        summary: one line.
+        builds: how many installs side by side, from 0.
+        packages: what each installs, in order.
+        protocol: name in `cache_core.store.PROTOCOLS`.
+        toolchain: name in `simulator.actors.toolchains.TOOLCHAINS`.
+        cache_lock: whether installs hold the cache's lock, shared, for their whole life.
+        faults: at fixed places.
+        random_faults: drawn from the seed.
+        cleaners_after: each gets the whole residue.
+        cleaners_during: actors in the middle of the storm.
+        origin: the file it was read from, as shown to people; not part of the digest.
+    """
+
+    name: str
+    summary: str
+    builds: int
+    packages: tuple[SdistManifest | WheelManifest, ...]
+    protocol: str
+    toolchain: str
+    cache_lock: bool
+    schedule: Schedule = field(default_factory=Schedule)
+    faults: tuple[Fault, ...] = ()
+    random_faults: tuple[RandomFaults, ...] = ()
+    cleaners_after: tuple[str, ...] = ()
+    cleaners_during: tuple[str, ...] = ()
+    expect: Expect = field(default_factory=Expect)
+    origin: str = ""
+
+    def digest(self, toolchain_revision: int, python: str) -> str:
+        """8 hexadecimal digits over everything that decides a run but the seed.
+
+        Args:
+            toolchain_revision: of the toolchain's model.
+            python: minor version of the interpreter where its own code is an actor, else empty.
+        """
+        resolved = dataclasses.asdict(self)
+        for untold in ("summary", "origin", "name"):
+            del resolved[untold]
+        resolved["toolchain_revision"] = toolchain_revision
+        resolved["python"] = python
+        text = json.dumps(resolved, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_CHARACTERS]

@@ -1,0 +1,190 @@
+"""Scenario files: TOML in, `Scenario` out; every mistake at once, each with file, key and reason.
+
+Pydantic stays at this edge: the rest of the program sees frozen dataclasses.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import pydantic
+
+from cache_core.store import PROTOCOLS
+from simulator.actors.cleaners import CLEANERS
+from simulator.actors.toolchains import TOOLCHAINS
+from simulator.errors import BadInputError
+from simulator.faults import ACTIONS, RandomFaults, parse_fault
+from simulator.manifest import load_packages, load_requirements
+from simulator.naming import known_name, unknown_message
+from simulator.oracles import ORACLES
+from simulator.scenario import BUILDS_MAX, Expect, Scenario, Schedule
+from simulator.strategies import SAMPLERS
+from simulator.strategies.sticky import SWITCH_PROBABILITY
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from importlib.resources.abc import Traversable
+
+    from simulator.manifest import SdistManifest, WheelManifest
+
+
+def _one_of(kind: str, known: Collection[str]) -> pydantic.AfterValidator:
+    def check(value: str) -> str:
+        if value not in known:
+            raise ValueError(unknown_message(kind, value, known))
+        return value
+
+    return pydantic.AfterValidator(check)
+
+
+def _fault_spec(value: str) -> str:
+    try:
+        parse_fault(value)
+    except BadInputError as error:
+        raise ValueError(error.message) from error
+    return value
+
+
+Cleaner = Annotated[str, _one_of("cleaner", CLEANERS)]
+Oracle = Annotated[str, _one_of("oracle", ORACLES)]
+Probability = Annotated[float, pydantic.Field(ge=0, le=1)]
+
+
+class _Table(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Storm(_Table):
+    builds: Annotated[int, pydantic.Field(ge=0, le=BUILDS_MAX)]
+    install: str
+    protocol: Annotated[str, _one_of("protocol", PROTOCOLS)]
+    toolchain: Annotated[str, _one_of("toolchain", TOOLCHAINS)]
+    cache_lock: bool | None = None
+    faults: list[Annotated[str, pydantic.AfterValidator(_fault_spec)]] = []
+
+
+class _RandomFaults(_Table):
+    action: Annotated[str, _one_of("fault", ACTIONS)]
+    share: Probability
+    steps: tuple[Annotated[int, pydantic.Field(ge=1)], Annotated[int, pydantic.Field(ge=1)]]
+
+    @pydantic.field_validator("steps", mode="before")
+    @classmethod
+    def _pair(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
+class _Schedule(_Table):
+    strategy: Annotated[str, _one_of("strategy", SAMPLERS)] = "sticky"
+    switch_probability: Probability = SWITCH_PROBABILITY
+    quantum: Annotated[int, pydantic.Field(ge=1)] = 1
+
+
+class _Cleaners(_Table):
+    after: list[Cleaner] = []
+    during: list[Cleaner] = []
+
+
+class _Expect(_Table):
+    cleaners_may_fail: list[Cleaner] = []
+    tolerated_oracles: list[Oracle] = []
+
+
+class _File(_Table):
+    version: Literal[1]
+    summary: str
+    storm: _Storm
+    schedule: _Schedule = _Schedule()
+    random_faults: list[_RandomFaults] = []
+    cleaners: _Cleaners = _Cleaners()
+    expect: _Expect = _Expect()
+
+
+def scenario_files() -> dict[str, Traversable]:
+    """The scenarios that come with the program, by name."""
+    folder = resources.files("scenarios")
+    found = {file.name.removesuffix(".toml"): file for file in folder.iterdir() if file.name.endswith(".toml")}
+    return dict(sorted(found.items()))
+
+
+def load_scenario(name_or_file: str) -> Scenario:
+    """Read a scenario by name, or from a file (anything with a slash, or ending in ``.toml``).
+
+    Raises:
+        BadInputError: no such scenario; or the file's mistakes, all of them, one a line.
+    """
+    known = scenario_files()
+    if "/" not in name_or_file and not name_or_file.endswith(".toml"):
+        known_name("scenario", name_or_file, known)
+        return _parse(name_or_file, name_or_file, known[name_or_file].read_bytes())
+    try:
+        with open(name_or_file, "rb") as file:
+            text = file.read()
+    except OSError as error:
+        raise BadInputError("unreadable-scenario", name_or_file, f"scenario file '{name_or_file}': {error.strerror}") from error
+    name = name_or_file.rpartition("/")[2].removesuffix(".toml")
+    return _parse(name, name_or_file, text)
+
+
+def _parse(name: str, origin: str, text: bytes) -> Scenario:
+    try:
+        document = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInputError("bad-scenario", origin, f"scenario file '{origin}' is not TOML: {error}") from error
+    mistakes: list[str] = []
+    file = None
+    try:
+        file = _File.model_validate(document)
+    except pydantic.ValidationError as error:
+        mistakes = [_mistake(origin, dict(item)) for item in error.errors()]
+    install = document.get("storm", {}).get("install") if isinstance(document.get("storm"), dict) else None
+    sets = load_requirements()
+    if isinstance(install, str) and install not in sets:
+        mistakes.append(f"{origin}: storm.install: {unknown_message('package set', install, sets)}")
+    if file is None or mistakes:
+        raise BadInputError("bad-scenario", origin, "\n".join(mistakes))
+    return _resolve(name, origin, file)
+
+
+def _mistake(origin: str, item: dict[str, object]) -> str:
+    place = item["loc"]
+    assert isinstance(place, tuple)
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+    reason = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        reason = "no such key"
+    shown = item["input"]
+    value = f" (is {shown!r})" if isinstance(shown, str | int | float | bool) and str(shown) not in reason else ""
+    return f"{origin}: {key}: {reason}{value}"
+
+
+def _resolve(name: str, origin: str, file: _File) -> Scenario:
+    storm = file.storm
+    known = load_packages()
+    return Scenario(
+        name=name,
+        summary=file.summary,
+        builds=storm.builds,
+        packages=tuple(known[requirement] for requirement in load_requirements()[storm.install]),
+        protocol=storm.protocol,
+        toolchain=storm.toolchain,
+        cache_lock=cache_lock_default(storm.protocol) if storm.cache_lock is None else storm.cache_lock,
+        schedule=Schedule(
+            strategy=file.schedule.strategy,
+            switch_probability=file.schedule.switch_probability,
+            quantum=file.schedule.quantum,
+        ),
+        faults=tuple(parse_fault(spec) for spec in storm.faults),
+        random_faults=tuple(RandomFaults(item.action, item.share, *item.steps) for item in file.random_faults),
+        cleaners_after=tuple(file.cleaners.after),
+        cleaners_during=tuple(file.cleaners.during),
+        expect=Expect(tuple(file.expect.cleaners_may_fail), tuple(file.expect.tolerated_oracles)),
+        origin=origin,
+    )
+
+
+def cache_lock_default(protocol: str) -> bool:
+    """Whether installs hold the cache's lock where the scenario is silent: as uv, which had none with `shared`."""
+    return protocol != "shared"

@@ -1,0 +1,33 @@
+"""Strategies: a file each, a line each in the table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.strategies.replay import Replay
+from simulator.strategies.round_robin import RoundRobin
+from simulator.strategies.sticky import Sticky
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulator.scenario import Schedule
+    from simulator.strategies.base import Strategy
+
+# What a scenario may name; each is made from the scenario's schedule.
+SAMPLERS: dict[str, Callable[[Schedule], Strategy]] = {
+    "sticky": lambda schedule: Sticky(schedule.switch_probability),
+    "round-robin": lambda schedule: RoundRobin(schedule.quantum),
+}
+# What a run may use: `replay` comes with a token.
+STRATEGIES: dict[str, Callable[[Schedule], Strategy]] = {
+    **SAMPLERS,
+    "replay": lambda schedule: Replay(schedule.segments),
+}
+
+# For people (`cachestorm list strategies`).
+STRATEGY_SUMMARIES = {
+    "sticky": "random walk that keeps running the current actor, and switches with a small probability",
+    "round-robin": "everybody in turn, a fixed number of steps each",
+    "replay": "a recorded schedule, segment by segment (from a token)",
+}

@@ -1,0 +1,50 @@
+"""Round-robin: everybody in turn, `quantum` steps each.
+
+The one fair schedule that needs no luck: it shows what happens when nobody is ever far ahead, and serves as the
+fault-free phase in which a cleaner must finish. Bound: with n actors nobody waits longer than (n - 1) * quantum steps.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.gate import ENABLED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simulator.gate import Actor
+    from simulator.randomness import Randomness
+    from simulator.trace import RawStep
+
+
+class RoundRobin:
+    """Each enabled actor in order of its index.
+
+    Args:
+        quantum: steps before the next one's turn, at least 1.
+    """
+
+    def __init__(self, quantum: int = 1) -> None:
+        self.quantum = quantum
+        self._left = quantum
+
+    def begin(self, actors: Sequence[Actor], steps: Sequence[RawStep], randomness: Randomness) -> bool:
+        """As `Strategy.begin`; there is always another run."""
+        del actors, steps, randomness
+        self._left = self.quantum
+        return True
+
+    def choose(self, enabled: Sequence[Actor], current: Actor) -> Actor:
+        """As `Strategy.choose`."""
+        if current.status == ENABLED and self._left > 0:
+            self._left -= 1
+            return current
+        self._left = self.quantum - 1
+        for actor in enabled:
+            if actor.index > current.index:
+                return actor
+        return enabled[0]
+
+    def end(self) -> None:
+        """As `Strategy.end`; nothing is learned."""
