@@ -1,0 +1,1 @@
+"""Real tools: what they published, and (later) real builds and installs."""
