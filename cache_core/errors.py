@@ -69,7 +69,7 @@ class UnreadableRootError(CacheError):
 
     def __init__(self, value: str, error: OSError) -> None:
         super().__init__(value, f"cannot be opened: {error.strerror}", "run as its owner, or as root")
-        self.errno = error.errno
+        self.errno = error.errno or errno.EIO
 
 
 class LockError(CacheError):
@@ -95,7 +95,7 @@ class LockUnavailableError(LockError):
 
     def __init__(self, value: str, error: OSError) -> None:
         super().__init__(value, f"cannot be opened: {error.strerror}", "check who owns it and whether the disk is full")
-        self.errno = error.errno
+        self.errno = error.errno or errno.EIO
 
 
 class NotALockError(LockError):

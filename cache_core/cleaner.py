@@ -1,0 +1,312 @@
+"""Clean a cache: lock it, remove what is in it, read it again, say what was done.
+
+Guarantees: the promises of `removal`, and
+
+- only a directory that says it is a cache is cleaned (CACHEDIR.TAG), unless the caller insists or there is nothing to
+  lose; never `/`, a home directory, or a directory that contains the working directory;
+- builds that hold the cache lock are waited for (`locks`), unless forced. A lock that cannot be opened or made, as on
+  a full disk, does not keep anybody from cleaning; the report says that it was done without;
+- `empty` is what the cache was when it was read again at the end, under the lock where there is one;
+- a refusal changes nothing; a root that had to be made readable to be judged gets its mode back.
+
+Not guaranteed: that an entry disappears at once for readers without the lock, and a pause for readers of it.
+`asynchronous.clean` is the same for programs on asyncio or trio. Cost: some twenty calls besides the removal.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cache_core.audit import audit_open
+from cache_core.errors import (
+    CacheInUseError,
+    LockCancelledError,
+    LockUnavailableError,
+    NotACacheError,
+    NotALockError,
+    errno_name,
+    path_fields,
+)
+from cache_core.kernel import REAL
+from cache_core.layout import IGNORE_NAME, LOCK_NAME, TAG_NAME, content, is_tagged, kept_names, needs_tag
+from cache_core.locks import Lock, Wait, lock_cache
+from cache_core.outcome import Left, Options, Removal
+from cache_core.reasons import explain
+from cache_core.removal import remove_contents, remove_tree
+from cache_core.residue import remove_residue
+from cache_core.root import Root, open_root
+from cache_core.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cache_core.kernel import Kernel
+    from cache_core.outcome import Progress
+
+LOCK_HELD = "exclusive"
+LOCK_IGNORED = "ignored"
+LOCK_UNAVAILABLE = "unavailable"
+LOCK_NOT_TAKEN = "none"
+
+# Something that is no lock is removed and a lock made; somebody who puts it there again that often means it.
+_NO_LOCK_MAX = 3
+
+_APPEARED = "appeared while the cache was cleaned: still in use"
+
+
+@dataclass(frozen=True, slots=True)
+class CleanReport:
+    """What a cleaning did and what it leaves.
+
+    Attributes:
+        path: The cache, as given.
+        empty: Whether the root holds nothing but `CACHEDIR.TAG`, `.gitignore` and `.lock`, each a small regular file;
+            when the root was to be removed, whether it is gone.
+        files_removed: Entries that were no directories; with `dry_run`, that would be removed.
+        directories_removed: Directories, likewise.
+        bytes_freed: Blocks of files whose last link went, likewise.
+        permissions_repaired: Directories that were given bits their owner lacked.
+        left: Each path that stays, relative to the cache (`.` is the root), once.
+        seconds: How long it took, waiting for the lock included.
+        lock: `exclusive`, `ignored` (forced), `unavailable` (could not be opened or made), or `none` (not needed).
+        dry_run: Whether nothing was changed.
+        residue_only: Whether only residue was removed.
+        cancelled: Whether the caller stopped it.
+    """
+
+    path: str
+    empty: bool
+    files_removed: int
+    directories_removed: int
+    bytes_freed: int
+    permissions_repaired: int
+    left: tuple[Left, ...]
+    seconds: float
+    lock: str = LOCK_NOT_TAKEN
+    dry_run: bool = False
+    residue_only: bool = False
+    cancelled: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether what was asked for holds: the cache is empty; no residue is left; all of it could be read."""
+        if self.cancelled:
+            return False
+        return not self.left if self.dry_run or self.residue_only else self.empty
+
+    def document(self) -> dict[str, object]:
+        """The fields as JSON has them."""
+        return {
+            **path_fields(self.path),
+            "empty": self.empty,
+            "files_removed": self.files_removed,
+            "directories_removed": self.directories_removed,
+            "bytes_freed": self.bytes_freed,
+            "permissions_repaired": self.permissions_repaired,
+            "left": [{**path_fields(left.path), "errno": left.errno, "reason": left.reason} for left in self.left],
+            "seconds": self.seconds,
+            "lock": self.lock,
+        }
+
+
+def clean_sync(
+    path: str,
+    *,
+    kernel: Kernel = REAL,
+    force: bool = False,
+    untagged: bool = False,
+    dry_run: bool = False,
+    remove_root: bool = False,
+    residue_only: bool = False,
+    timeout: float | None = None,
+    measure: bool = True,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    on_wait: Callable[[], None] | None = None,
+    surroundings: Surroundings | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> CleanReport:
+    """Empty a cache.
+
+    Args:
+        path: The cache's root directory; a path that nothing has is a success.
+        kernel: Where the calls go.
+        force: Do not take the cache lock; nothing else is forced.
+        untagged: Clean a directory without a valid CACHEDIR.TAG as well.
+        dry_run: Change nothing; report what would be removed, and as `left` what could not be read.
+        remove_root: Remove the root too.
+        residue_only: Remove partial trees and poisoned directories, keep the rest.
+        timeout: Seconds to wait for the lock; None waits for ever.
+        measure: Count `bytes_freed`; an lstat for each file.
+        progress: Called every few hundred entries.
+        cancelled: Asked at every directory, every few hundred entries and while waiting; True stops.
+        on_wait: Called once, when others hold the lock.
+        surroundings: What must not be cleaned; None looks it up.
+        clock: Monotonic seconds.
+        sleep: Lets so many seconds pass, while waiting.
+
+    Raises:
+        NotACacheError: No valid CACHEDIR.TAG, and something to lose.
+        RefusedRootError: A directory that is never cleaned.
+        NotADirectoryRootError: The path is a file, a symbolic link or another node.
+        UnreadableRootError: The root cannot be opened, and is not ours to repair.
+        MountedRootError: With `remove_root`, the root is a mount point.
+        CacheInUseError: The lock was held by others for `timeout` seconds.
+    """
+    start = clock()
+    root = open_root(path, kernel, surroundings or Surroundings.of_process(), repair=not dry_run)
+    if root is None:
+        return CleanReport(path, True, 0, 0, 0, 0, (), clock() - start, dry_run=dry_run, residue_only=residue_only)
+    job = _Job(root, kernel, Options(measure, progress, cancelled), residue_only, remove_root)
+    wait = Wait(timeout, cancelled, on_wait, clock, sleep)
+    finished = False
+    try:
+        _require_cache(root, kernel, untagged=untagged)
+        if remove_root:
+            root.require_no_mount()
+        if dry_run:
+            return _would_do(root, kernel, start, clock)
+        removal, left, empty, lock = job.under_lock(wait, force=force)
+        finished = empty or (residue_only and not left)
+    finally:
+        root.close(restore=not finished)
+    return CleanReport(
+        path,
+        empty,
+        removal.files_removed,
+        removal.directories_removed,
+        removal.bytes_freed,
+        removal.permissions_repaired + (root.old_mode is not None),
+        left,
+        clock() - start,
+        lock,
+        dry_run=False,
+        residue_only=residue_only,
+        cancelled=removal.cancelled,
+    )
+
+
+def _require_cache(root: Root, kernel: Kernel, *, untagged: bool) -> None:
+    if untagged or is_tagged(root.fd, kernel=kernel):
+        return
+    with kernel.scandir(root.fd) as listing:
+        # At most three names decide: one that is neither the lock nor the ignore file is among any three.
+        names = [entry.name for entry, _ in zip(listing, range(3), strict=False)]
+    if needs_tag(names):
+        raise NotACacheError(
+            root.path, f"no valid {TAG_NAME} in it, so it may be no cache", "check the path, or say that it is untagged"
+        )
+
+
+def _would_do(root: Root, kernel: Kernel, start: float, clock: Callable[[], float]) -> CleanReport:
+    found = audit_open(root.fd, root.path, kernel=kernel)
+    return CleanReport(
+        root.path,
+        found.empty,
+        found.files,
+        found.directories,
+        found.bytes_here_only,
+        0,
+        found.unreadable,
+        clock() - start,
+        dry_run=True,
+    )
+
+
+class _Job:
+    """The part that changes something."""
+
+    def __init__(self, root: Root, kernel: Kernel, options: Options, residue_only: bool, remove_root: bool) -> None:
+        self._root = root
+        self._kernel = kernel
+        self._options = options
+        self._residue_only = residue_only
+        self._remove_root = remove_root
+
+    def under_lock(self, wait: Wait, *, force: bool) -> tuple[Removal, tuple[Left, ...], bool, str]:
+        """Take the lock, remove, read again. Returns the removal, what is left, whether empty, and the lock."""
+        try:
+            lock, state = (None, LOCK_IGNORED) if force else self._lock(wait)
+        except LockCancelledError:
+            cancelled = Removal(0, 0, 0, 0, (), cancelled=True)
+            left, empty = self._read_again(cancelled)
+            return cancelled, left, empty, LOCK_NOT_TAKEN
+        try:
+            removal = self._remove()
+            left, empty = self._read_again(removal)
+            if self._remove_root and empty and not self._residue_only:
+                left = self._remove_root_itself()
+                empty = not left
+        finally:
+            if lock is not None:
+                lock.release()
+        return removal, left, empty, state
+
+    def _lock(self, wait: Wait) -> tuple[Lock | None, str]:
+        for _ in range(_NO_LOCK_MAX):
+            try:
+                return lock_cache(self._root.fd, shared=False, kernel=self._kernel, wait=wait), LOCK_HELD
+            except NotALockError:
+                # Nobody can hold it, so it is content like any other.
+                remove_tree(LOCK_NAME, dir_fd=self._root.fd, kernel=self._kernel)
+            except LockUnavailableError:
+                return None, LOCK_UNAVAILABLE
+            except CacheInUseError as error:
+                raise CacheInUseError(self._root.path, f"its lock {error.problem}", error.advice) from error
+        return None, LOCK_UNAVAILABLE
+
+    def _remove(self) -> Removal:
+        if self._residue_only:
+            return remove_residue(self._root.fd, kernel=self._kernel, options=self._options)
+        keep = kept_names(self._root.fd, kernel=self._kernel)
+        return remove_contents(self._root.fd, keep=keep, kernel=self._kernel, options=self._options)
+
+    def _read_again(self, removal: Removal) -> tuple[tuple[Left, ...], bool]:
+        """What is left according to the cache itself, and whether that is nothing."""
+        try:
+            names = content(self._root.fd, sorted(self._kernel.listdir(self._root.fd)), kernel=self._kernel)
+        except OSError as error:
+            return (*removal.left, self._left(".", error)), False
+        if self._residue_only:
+            return removal.left, not names
+        remaining = set(names)
+        left = [item for item in removal.left if item.path.split("/", 1)[0] in remaining]
+        named = {item.path.split("/", 1)[0] for item in left}
+        number, reason = errno.ENOTEMPTY, _APPEARED
+        if removal.cancelled:
+            number = errno.ECANCELED
+            reason = explain(self._kernel, os.geteuid(), self._root.fd, ".", number)
+        left += [Left(name, errno_name(number), reason) for name in names if name not in named]
+        return tuple(sorted(left, key=lambda item: item.path)), not names
+
+    def _remove_root_itself(self) -> tuple[Left, ...]:
+        """Remove the three files, the lock last, and the root. Returns what stays."""
+        for name in (TAG_NAME, IGNORE_NAME, LOCK_NAME):
+            try:
+                self._kernel.unlink(name, dir_fd=self._root.fd)
+            except FileNotFoundError:
+                # An empty cache need not have all of them.
+                continue
+            except OSError as error:
+                return (self._left(name, error),)
+        try:
+            self._kernel.rmdir(self._root.name, dir_fd=self._root.parent_fd)
+        except FileNotFoundError:
+            # Another cleaner with the same wish was faster.
+            return ()
+        except OSError as error:
+            return (self._left(".", error),)
+        return ()
+
+    def _left(self, name: str, error: OSError) -> Left:
+        number = error.errno or errno.EIO
+        if name == ".":
+            reason = explain(self._kernel, os.geteuid(), self._root.parent_fd, self._root.name, number)
+        else:
+            reason = explain(self._kernel, os.geteuid(), self._root.fd, name, number)
+        return Left(name, errno_name(number), reason)

@@ -1,0 +1,78 @@
+"""What a removal is told, and what it says: values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# How often a directory that others fill again is emptied again. A writer in a tight loop lost against 2 in all of our
+# trials; more than this means that it does not stop.
+RESCANS_MAX = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """An entry that could not be removed.
+
+    Attributes:
+        path: Relative to the top; undecodable bytes as surrogates.
+        errno: The name of the error, such as `EACCES`.
+        reason: Why, for a person.
+    """
+
+    path: str
+    errno: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a removal is."""
+
+    files_removed: int
+    directories_removed: int
+    bytes_freed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What a removal did.
+
+    Attributes:
+        files_removed: Entries that were no directories.
+        directories_removed: Directories.
+        bytes_freed: Blocks of files whose last link went; 0 unless measured.
+        permissions_repaired: Directories that were given bits their owner lacked.
+        left: What stayed, by path.
+        cancelled: Whether the caller stopped it.
+    """
+
+    files_removed: int
+    directories_removed: int
+    bytes_freed: int
+    permissions_repaired: int
+    left: tuple[Left, ...]
+    cancelled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to remove.
+
+    Attributes:
+        measure: Count the bytes freed; costs an lstat for each file.
+        progress: Called every few hundred entries.
+        cancelled: Asked at each directory and every few hundred entries; True stops the walk.
+        rescans: How often a directory that is filled again is emptied again.
+    """
+
+    measure: bool = False
+    progress: Callable[[Progress], None] | None = None
+    cancelled: Callable[[], bool] | None = None
+    rescans: int = RESCANS_MAX
+
+
+DEFAULT = Options()

@@ -1,0 +1,460 @@
+"""Remove a tree, whatever state it is in, and nothing else.
+
+Guarantees, in this order (each has a test that names it):
+
+1. Nothing outside changes. Every call is relative to a descriptor that was reached downwards from the top through
+   no symbolic link and no mount point (`pinned`). Links are unlinked, never followed. The mode of a file is never
+   changed; that of a directory only when ours and only when bits are missing (`repair`), and it is put back when
+   the directory survives.
+2. Every path that stays is named once, with errno and reason; its parents are not. (A directory that cannot be
+   looked into stands for what is in it.)
+3. One bad entry does not stop the walk.
+4. Any mode, any depth, any name, any kind of node; a constant number of descriptors (`trail`); memory that does not
+   grow with the number of entries in a directory, only with what is left and with depth.
+5. Beside others: what is gone already is not an error; a directory that is filled again while we empty it is tried
+   again `Options.rescans` times and then reported.
+
+Not guaranteed: atomicity (others see a half-removed tree), what is in memory when the process is killed (modes
+that were repaired then stay repaired), and entries created behind the walk. Races that remain, and why they do no harm:
+
+- Race 1: between listing and unlink a name gets another file. That one is removed: it is in the cache as well.
+- Race 2: a directory that we hold is moved out of the tree. What was in it was the cache's; what the mover puts into
+  it afterwards goes too, and that is nothing that the mover, who must own it or its parent, could not delete.
+- Race 3: on the way back down to a level that was given up, a name leads to another directory. It lies below the
+  top as well; a repaired mode is put back only on the inode that had it.
+- Race 4: a directory's mode is changed again between repair and use. Tried `REPAIRS_MAX` times, then reported.
+
+Cost, per file: one unlink (and one lstat with `measure`); per directory: open, listing, rmdir, close.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from cache_core.errors import errno_name
+from cache_core.kernel import REAL
+from cache_core.outcome import DEFAULT, Left, Options, Progress, Removal
+from cache_core.pinned import Opener
+from cache_core.reasons import explain
+from cache_core.repair import grant, put_back
+from cache_core.trail import Trail
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from cache_core.kernel import DirEntry, Kernel
+    from cache_core.repair import OldMode
+
+# How often a mode that others take away again is repaired in one directory.
+REPAIRS_MAX = 3
+
+# Entries looked at between two looks at the caller's wish to stop: some 5 ms.
+_BATCH = 512
+# Names of subdirectories that wait to be entered, in all levels together; half of what is left to each new level. The
+# rest of a directory is listed again after they are gone.
+_WAITING_MAX = 32_768
+_WAITING_PER_LEVEL_MIN = 64
+
+_NOTHING: frozenset[str] = frozenset()
+_BLOCK_BYTES = 512
+
+
+def remove_tree(path: str, *, dir_fd: int | None = None, kernel: Kernel = REAL, options: Options = DEFAULT) -> Removal:
+    """Remove whatever has the name, with everything below it.
+
+    Args:
+        path: With `dir_fd`, one name in that directory; else a path, whose directory may be reached through links
+            and is never changed but for this name.
+        dir_fd: The directory the name is in.
+        kernel: Where the calls go.
+        options: How to remove.
+
+    Raises:
+        OSError: The directory that it is in cannot be opened. All else is in the result.
+    """
+    if dir_fd is not None:
+        return _Walk(kernel, dir_fd, options).only(path)
+    directory, _, name = path.rstrip("/").rpartition("/")
+    if not directory and path.startswith("/"):
+        directory = "/"
+    fd = kernel.open(directory or ".", os.O_PATH | os.O_DIRECTORY)
+    try:
+        return _Walk(kernel, fd, options).only(name)
+    finally:
+        kernel.close(fd)
+
+
+def remove_contents(
+    directory_fd: int, *, keep: Collection[str] = _NOTHING, kernel: Kernel = REAL, options: Options = DEFAULT
+) -> Removal:
+    """Remove everything in a directory, but not the directory.
+
+    Args:
+        directory_fd: The directory, open for reading (not O_PATH).
+        keep: Names in it that are left alone and not reported.
+        kernel: Where the calls go.
+        options: How to remove.
+    """
+    return _Walk(kernel, directory_fd, options).everything(keep)
+
+
+class _Level:
+    """What the walk knows of one directory between the top and here."""
+
+    __slots__ = (
+        "error",
+        "limit",
+        "list_again",
+        "old_mode",
+        "refilled",
+        "repairs",
+        "skip",
+        "survivors",
+        "tries",
+        "waiting",
+    )
+
+    def __init__(self, *, skip: Collection[str] = _NOTHING) -> None:
+        self.waiting: list[str] = []  # subdirectories to enter
+        self.limit = 0  # how many may wait
+        self.skip = skip  # names that stay: do not try again
+        self.list_again = True
+        self.tries = 0  # how often others made us start over
+        self.repairs = 0
+        self.survivors = False  # something in it stays, and is named
+        self.error: OSError | None = None  # it could not be listed
+        self.old_mode: OldMode | None = None
+        self.refilled: _Level | None = None  # of the last name in `waiting`: it was emptied before
+
+
+class _Walk:
+    """One removal: a stack of levels, the deepest last, in step with the trail."""
+
+    def __init__(self, kernel: Kernel, top_fd: int, options: Options) -> None:
+        self._kernel = kernel
+        self._opener = Opener(kernel, top_fd)
+        self._trail = Trail(kernel, self._opener, top_fd)
+        self._options = options
+        self._uid = os.geteuid()
+        self._levels: list[_Level] = []
+        self._waiting = 0
+        self._files = self._directories = self._bytes = self._repaired = 0
+        self._left: dict[str, Left] = {}
+        self._stopped = False
+
+    def only(self, name: str) -> Removal:
+        """Remove one name of the top, which is outside: its mode is not ours to repair."""
+        top = _Level()
+        top.list_again = False
+        top.repairs = REPAIRS_MAX
+        top.waiting.append(name)
+        self._waiting = 1
+        return self._run(top)
+
+    def everything(self, keep: Collection[str]) -> Removal:
+        """Remove what is in the top."""
+        return self._run(_Level(skip=keep))
+
+    def _run(self, top: _Level) -> Removal:
+        self._levels.append(top)
+        try:
+            while not self._stop():
+                level = self._levels[-1]
+                if level.waiting:
+                    self._waiting -= 1
+                    self._enter(level, level.waiting.pop())
+                elif level.list_again:
+                    self._list(level)
+                elif len(self._levels) > 1:
+                    self._leave()
+                else:
+                    break
+            self._put_modes_back()
+        finally:
+            self._trail.close()
+        left = tuple(self._left[path] for path in sorted(self._left))
+        return Removal(self._files, self._directories, self._bytes, self._repaired, left, self._stopped)
+
+    def _stop(self) -> bool:
+        if not self._stopped and self._options.cancelled is not None:
+            self._stopped = self._options.cancelled()
+        return self._stopped
+
+    def _list(self, level: _Level) -> None:
+        """Unlink what is no directory, as it is listed, and note the subdirectories."""
+        level.list_again = False
+        level.error = None
+        level.limit = max(_WAITING_PER_LEVEL_MIN, (_WAITING_MAX - self._waiting) // 2)
+        fd = self._trail.current()
+        met = 0
+        try:
+            with self._kernel.scandir(fd) as listing:
+                while batch := list(islice(listing, _BATCH)):
+                    met += self._unlink_batch(level, fd, batch)
+                    self._tell()
+                    if len(level.waiting) >= level.limit:
+                        # Ends: each of these names is gone, or in `skip`, before the next listing.
+                        level.list_again = True
+                        break
+                    if self._stop():
+                        break
+        except OSError as error:
+            level.error = error
+        self._waiting += len(level.waiting)
+        if len(self._levels) == 1:
+            self._list_top_again(level, met)
+
+    def _list_top_again(self, top: _Level, met: int) -> None:
+        """The top is not removed, so no rmdir tells whether it is empty: list until nothing new is met."""
+        if top.error is not None:
+            self._report(top, ".", top.error)
+        elif met and not top.list_again:
+            top.tries += 1
+            top.list_again = top.tries <= self._options.rescans
+
+    def _unlink_batch(self, level: _Level, fd: int, batch: list[DirEntry]) -> int:
+        """The hot loop. Returns how many entries it met that are not known to stay."""
+        unlink = self._kernel.unlink
+        measure = self._options.measure
+        skip = level.skip
+        files = met = freed = 0
+        for entry in batch:
+            name = entry.name
+            if name in skip:
+                continue
+            met += 1
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    level.waiting.append(name)
+                    continue
+                blocks = 0
+                if measure:
+                    status = entry.stat(follow_symlinks=False)
+                    blocks = status.st_blocks if status.st_nlink == 1 else 0
+                unlink(name, dir_fd=fd)
+            except FileNotFoundError:
+                # Another cleaner, or its owner, was faster: gone is what we want.
+                continue
+            except OSError as error:
+                self._unlink_refused(level, fd, name, error)
+                skip = level.skip
+            else:
+                files += 1
+                freed += blocks
+        self._files += files
+        self._bytes += freed * _BLOCK_BYTES
+        return met
+
+    def _unlink_refused(self, level: _Level, fd: int, name: str, error: OSError) -> None:
+        while error.errno == errno.EACCES and self._repair(level, fd):
+            try:
+                self._unlink(fd, name)
+            except OSError as again:
+                error = again
+            else:
+                return
+        if error.errno == errno.EISDIR:
+            level.waiting.append(name)
+        elif error.errno != errno.ENOENT:
+            self._report(level, name, error)
+
+    def _unlink(self, fd: int, name: str) -> None:
+        freed = 0
+        if self._options.measure:
+            status = self._kernel.lstat(name, dir_fd=fd)
+            freed = status.st_blocks * _BLOCK_BYTES if status.st_nlink == 1 else 0
+        self._kernel.unlink(name, dir_fd=fd)
+        self._files += 1
+        self._bytes += freed
+
+    def _enter(self, parent: _Level, name: str) -> None:
+        """Open a subdirectory and make it the current one; or settle what else has become of the name."""
+        level = _Level()
+        if parent.refilled is not None:
+            # The name that was put back last is the one that was taken now.
+            level, parent.refilled = parent.refilled, None
+        parent_fd = self._trail.current()
+        try:
+            fd = self._opener.open(name, parent_fd)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno == errno.EACCES:
+                opened = self._enter_shut(parent, parent_fd, name, error)
+                if opened is None:
+                    return
+                fd, level.old_mode = opened
+            elif error.errno in (errno.ENOTDIR, errno.ELOOP):
+                self._replaced(parent, parent_fd, name, error)
+                return
+            else:
+                self._report(parent, name, error)
+                return
+        self._trail.enter(name, fd)
+        level.list_again = True
+        self._levels.append(level)
+
+    def _enter_shut(
+        self, parent: _Level, parent_fd: int, name: str, error: OSError
+    ) -> tuple[int, OldMode | None] | None:
+        """Open a directory that keeps us out. None: it is gone, or reported."""
+        for _ in range(REPAIRS_MAX):
+            # An empty one goes without being opened, whoever owns it.
+            number = self._rmdir(parent_fd, name)
+            if number == 0:
+                return None
+            mended = number == errno.EACCES and self._repair(parent, parent_fd)
+            try:
+                pin = self._opener.pin(name, parent_fd)
+            except OSError as refused:
+                error = refused
+                old_mode = None
+            else:
+                try:
+                    old_mode = grant(self._kernel, pin, self._uid, pinned=True)
+                    self._repaired += old_mode is not None
+                    return self._opener.open_pinned(pin), old_mode
+                except OSError as refused:
+                    error = refused
+                finally:
+                    self._kernel.close(pin)
+            if not mended and old_mode is None:
+                break
+        if error.errno != errno.ENOENT:
+            self._report(parent, name, error)
+        return None
+
+    def _replaced(self, parent: _Level, parent_fd: int, name: str, error: OSError) -> None:
+        """What was a directory is none any more: a link or a file goes like any other."""
+        parent.tries += 1
+        try:
+            self._unlink(parent_fd, name)
+        except OSError as refused:
+            if refused.errno == errno.EISDIR and parent.tries > self._options.rescans:
+                self._report(parent, name, error)
+                return
+            before = len(parent.waiting)
+            self._unlink_refused(parent, parent_fd, name, refused)
+            self._waiting += len(parent.waiting) - before
+
+    def _leave(self) -> None:
+        """Go up, and remove the directory that was left unless something in it stays."""
+        level = self._levels.pop()
+        name, fd = self._trail.leave()
+        survives = False
+        try:
+            survives = self._settle(level, name)
+        finally:
+            if survives and level.old_mode is not None:
+                put_back(self._kernel, fd, level.old_mode)
+            self._kernel.close(fd)
+        self._tell()
+
+    def _settle(self, level: _Level, name: str) -> bool:
+        """Remove the directory `name` of the current one. Returns whether it stays for good."""
+        try:
+            parent_fd = self._trail.current()
+        except OSError as error:
+            self._way_lost(error)
+            return True
+        parent = self._levels[-1]
+        if level.survivors and level.error is None:
+            self._stays(parent, name)
+            return True
+        number = self._rmdir(parent_fd, name)
+        while number == errno.EACCES and self._repair(parent, parent_fd):
+            number = self._rmdir(parent_fd, name)
+        if number == 0:
+            return False
+        refilled = number in (errno.ENOTEMPTY, errno.EEXIST) and level.error is None
+        if refilled and level.tries < self._options.rescans:
+            level.tries += 1
+            parent.refilled = level
+            parent.waiting.append(name)
+            self._waiting += 1
+            return False
+        if number == errno.ENOTDIR:
+            self._replaced(parent, parent_fd, name, OSError(number, os.strerror(number)))
+        else:
+            self._report(parent, name, level.error or OSError(number, os.strerror(number)))
+        return True
+
+    def _way_lost(self, error: OSError) -> None:
+        """A directory above was taken away or shut: begin again at the nearest one that is open (Race 3).
+
+        Modes repaired on the lost way stay repaired: what we could put back cannot be reached.
+        """
+        lost = self._trail.retreat()
+        depth = len(self._trail.names) + 1
+        self._waiting -= sum(len(level.waiting) for level in self._levels[depth:])
+        del self._levels[depth:]
+        level = self._levels[-1]
+        level.tries += 1
+        if level.tries <= self._options.rescans:
+            level.waiting.append(lost)
+            self._waiting += 1
+        else:
+            self._report(level, lost, error)
+
+    def _put_modes_back(self) -> None:
+        """At the end, or where the caller stopped us: directories that survive get their old mode."""
+        while len(self._levels) > 1:
+            level = self._levels.pop()
+            _, fd = self._trail.leave()
+            try:
+                if level.old_mode is not None:
+                    put_back(self._kernel, fd, level.old_mode)
+            finally:
+                self._kernel.close(fd)
+            try:
+                self._trail.current()
+            except OSError:
+                self._trail.retreat()
+                del self._levels[len(self._trail.names) + 1 :]
+        top = self._levels[0]
+        if top.old_mode is not None and (top.survivors or self._stopped):
+            put_back(self._kernel, self._trail.current(), top.old_mode)
+
+    def _rmdir(self, fd: int, name: str) -> int:
+        """Remove an empty directory. Returns 0 when it is gone, else the error number."""
+        try:
+            self._kernel.rmdir(name, dir_fd=fd)
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            return error.errno or errno.EIO
+        self._directories += 1
+        return 0
+
+    def _repair(self, level: _Level, fd: int) -> bool:
+        """Give the owner of an open directory what is missing. Returns whether trying again makes sense."""
+        if level.repairs >= REPAIRS_MAX:
+            return False
+        old_mode = grant(self._kernel, fd, self._uid)
+        if old_mode is None:
+            return False
+        level.repairs += 1
+        self._repaired += level.old_mode is None
+        level.old_mode = level.old_mode or old_mode
+        return True
+
+    def _report(self, level: _Level, name: str, error: OSError) -> None:
+        number = error.errno or errno.EIO
+        path = self._trail.path(name)
+        reason = explain(self._kernel, self._uid, self._trail.current(), name, number)
+        self._left[path] = Left(path, errno_name(number), reason)
+        self._stays(level, name)
+
+    @staticmethod
+    def _stays(level: _Level, name: str) -> None:
+        if not isinstance(level.skip, set):
+            level.skip = set(level.skip)
+        level.skip.add(name)
+        level.survivors = True
+
+    def _tell(self) -> None:
+        if self._options.progress is not None:
+            self._options.progress(Progress(self._files, self._directories, self._bytes))

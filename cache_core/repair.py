@@ -1,0 +1,73 @@
+"""Give the owner of a directory the bits that are missing, and put the mode back.
+
+Guarantees: changes directories only (a file may be a hard link to something outside), only through a descriptor
+that pins the inode, only when the directory is ours and lacks one of the owner's three bits. Adds those bits and
+nothing else. `put_back` restores the mode only of the same inode.
+
+Not guaranteed: the set-group-ID bit may be lost, as chmod(2) clears it for a group that we are not in.
+Cost: nothing until something is refused; then one fstat, and one chmod where it helps.
+"""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import os
+
+    from cache_core.kernel import Kernel
+
+OWNER_BITS = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class OldMode:
+    """What a directory's mode was before a repair, and which directory it was."""
+
+    mode: int
+    device: int
+    inode: int
+
+
+def lacks_owner_bits(status: os.stat_result) -> bool:
+    """Whether the owner of a directory may not read, write and search it."""
+    return status.st_mode & OWNER_BITS != OWNER_BITS
+
+
+def grant(kernel: Kernel, fd: int, uid: int, *, pinned: bool = False) -> OldMode | None:
+    """Add the owner's missing bits to a directory of `uid`.
+
+    Args:
+        kernel: Where the calls go.
+        fd: A descriptor of the directory.
+        uid: Who we are.
+        pinned: Whether `fd` is O_PATH.
+
+    Returns:
+        The mode before; None when nothing is missing, it is not ours, or the system refuses.
+    """
+    try:
+        status = kernel.fstat(fd)
+        if status.st_uid != uid or not stat.S_ISDIR(status.st_mode) or not lacks_owner_bits(status):
+            return None
+        mode = stat.S_IMODE(status.st_mode)
+        change = kernel.chmod_descriptor if pinned else kernel.fchmod
+        change(fd, mode | OWNER_BITS)
+    except OSError:
+        # Not ignored: the refusal that made us try is what gets reported.
+        return None
+    return OldMode(mode, status.st_dev, status.st_ino)
+
+
+def put_back(kernel: Kernel, fd: int, old: OldMode, *, pinned: bool = False) -> None:
+    """Give a directory that survived its old mode again, unless the descriptor is another's."""
+    change = kernel.chmod_descriptor if pinned else kernel.fchmod
+    try:
+        status = kernel.fstat(fd)
+        if (status.st_dev, status.st_ino) == (old.device, old.inode):
+            change(fd, old.mode)
+    except OSError:
+        # Somebody else changed or removed it meanwhile: then there is no old state left to restore.
+        return

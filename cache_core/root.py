@@ -1,0 +1,178 @@
+"""Open the root of a cache: a directory, not a link to one, and made readable when it is ours.
+
+Guarantees: follows no symbolic link at the last component; a mode that had to be changed to look inside is put
+back by `close(restore=True)`; nothing is changed before `surroundings` has agreed. The root stays the same
+directory, whatever happens to its name afterwards. Cost: four calls.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cache_core.errors import MountedRootError, NotADirectoryRootError, UnreadableRootError
+from cache_core.pinned import Opener
+from cache_core.repair import OldMode, grant, lacks_owner_bits, put_back
+
+if TYPE_CHECKING:
+    from cache_core.kernel import Kernel
+    from cache_core.surroundings import Surroundings
+
+_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_PIN = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(slots=True)
+class Root:
+    """An open cache root.
+
+    Attributes:
+        kernel: Where the calls go.
+        path: As given.
+        fd: The directory, open for listing.
+        parent_fd: The directory it is in (O_PATH).
+        name: Its name there.
+        old_mode: Its mode before we repaired it, if we did.
+    """
+
+    kernel: Kernel
+    path: str
+    fd: int
+    parent_fd: int
+    name: str
+    old_mode: OldMode | None
+
+    def require_no_mount(self) -> None:
+        """Refuse to remove a root that is a mount point.
+
+        Raises:
+            MountedRootError: It is one.
+        """
+        try:
+            fd = Opener(self.kernel, self.parent_fd).open(self.name, self.parent_fd)
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise MountedRootError(
+                    self.path, "is a mount point, which cannot be removed", "clean it without removing the root"
+                ) from error
+            # Gone or shut meanwhile: the removal at the end says so.
+            return
+        self.kernel.close(fd)
+
+    def close(self, *, restore: bool) -> None:
+        """Close it; with `restore`, put back the mode that it had."""
+        if restore and self.old_mode is not None:
+            put_back(self.kernel, self.fd, self.old_mode)
+        self.kernel.close(self.fd)
+        self.kernel.close(self.parent_fd)
+
+
+def open_root(path: str, kernel: Kernel, surroundings: Surroundings, *, repair: bool = True) -> Root | None:
+    """Open a cache root.
+
+    Args:
+        path: The cache; may lead through symbolic links, but not be one.
+        kernel: Where the calls go.
+        surroundings: What must not be cleaned.
+        repair: Whether a directory of ours may be made readable.
+
+    Returns:
+        None when nothing has the path.
+
+    Raises:
+        RefusedRootError: It is a directory that is never cleaned.
+        NotADirectoryRootError: It is a file, a symbolic link or another node.
+        UnreadableRootError: It cannot be opened.
+    """
+    directory, name = _split(path)
+    try:
+        parent_fd = kernel.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError as error:
+        raise NotADirectoryRootError(path, "leads through something that is no directory", "check the path") from error
+    except OSError as error:
+        raise UnreadableRootError(path, error) from error
+    root = None
+    try:
+        root = _open_in(kernel, path, parent_fd, name, surroundings, repair=repair)
+    finally:
+        if root is None:
+            kernel.close(parent_fd)
+    return root
+
+
+def _split(path: str) -> tuple[str, str]:
+    """The directory and the last component: "a/b/" and "a/b/." mean "a/b", which must then not be a link."""
+    while len(path) > 1 and path.endswith(("/", "/.")):
+        path = path[:-1]
+    directory, name = os.path.split(path)
+    return directory or ".", name or "."
+
+
+def _open_in(
+    kernel: Kernel, path: str, parent_fd: int, name: str, surroundings: Surroundings, *, repair: bool
+) -> Root | None:
+    try:
+        fd = kernel.open(name, _LIST, dir_fd=parent_fd)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            raise _no_directory(kernel, path, parent_fd, name) from error
+        if error.errno != errno.EACCES:
+            raise UnreadableRootError(path, error) from error
+        fd, old_mode = _open_shut(kernel, path, parent_fd, name, surroundings=surroundings, error=error, repair=repair)
+        return Root(kernel, path, fd, parent_fd, name, old_mode)
+    fine = False
+    try:
+        status = kernel.fstat(fd)
+        surroundings.require_harmless(path, status)
+        old_mode = grant(kernel, fd, os.geteuid()) if repair and lacks_owner_bits(status) else None
+        fine = True
+    finally:
+        if not fine:
+            kernel.close(fd)
+    return Root(kernel, path, fd, parent_fd, name, old_mode)
+
+
+def _open_shut(
+    kernel: Kernel,
+    path: str,
+    parent_fd: int,
+    name: str,
+    *,
+    surroundings: Surroundings,
+    error: OSError,
+    repair: bool,
+) -> tuple[int, OldMode | None]:
+    """Open a root that keeps us out, by way of an O_PATH descriptor, so that no other can take its place."""
+    try:
+        pin = kernel.open(name, _PIN, dir_fd=parent_fd)
+    except OSError as refused:
+        raise UnreadableRootError(path, refused) from refused
+    try:
+        surroundings.require_harmless(path, kernel.fstat(pin))
+        old_mode = grant(kernel, pin, os.geteuid(), pinned=True) if repair else None
+        if old_mode is None:
+            raise UnreadableRootError(path, error) from error
+        try:
+            return kernel.open(".", _LIST, dir_fd=pin), old_mode
+        except OSError as refused:
+            put_back(kernel, pin, old_mode, pinned=True)
+            raise UnreadableRootError(path, refused) from refused
+    finally:
+        kernel.close(pin)
+
+
+def _no_directory(kernel: Kernel, path: str, parent_fd: int, name: str) -> NotADirectoryRootError:
+    try:
+        link = stat.S_ISLNK(kernel.lstat(name, dir_fd=parent_fd).st_mode)
+    except OSError:
+        link = False
+    if link:
+        return NotADirectoryRootError(path, "is a symbolic link, which is not followed", "give the path it leads to")
+    return NotADirectoryRootError(path, "is no directory", "give the cache's directory")

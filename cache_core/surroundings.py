@@ -1,0 +1,100 @@
+"""Directories that are never cleaned, whatever they hold: `/`, the home directory, where we work.
+
+They belong to the process, not to the cache, so they are looked up with the real calls and compared by device and
+inode number with the cache's root: a symbolic link, a bind mount or `..` in the path changes nothing.
+
+Guarantees: refuses `/`, the home directory of the environment and that of the user, and every directory that
+contains one of these or the working directory. Not guaranteed: the working directories of other processes.
+Cost: some ten calls per level of the working directory's path; a caller that cleans often keeps the value.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cache_core.errors import RefusedRootError
+from cache_core.kernel import REAL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cache_core.kernel import Kernel
+
+_LOOK = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Directories that must survive.
+
+    Attributes:
+        refused: What each is, by device and inode number.
+    """
+
+    refused: Mapping[tuple[int, int], str]
+
+    @classmethod
+    def of_process(cls, kernel: Kernel = REAL) -> Surroundings:
+        """Look up what this process stands on."""
+        refused: dict[tuple[int, int], str] = {}
+        for home in _homes():
+            _note_upwards(kernel, home, "the home directory", refused)
+        _note_upwards(kernel, ".", "the working directory", refused)
+        root = kernel.stat("/")
+        refused[root.st_dev, root.st_ino] = "is the root of the file system"
+        return cls(refused)
+
+    def require_harmless(self, path: str, status: os.stat_result) -> None:
+        """Refuse a cache root that is, or contains, what must survive.
+
+        Raises:
+            RefusedRootError: It does.
+        """
+        problem = self.refused.get((status.st_dev, status.st_ino))
+        if problem is not None:
+            raise RefusedRootError(path, f"{problem}, which is never cleaned", "give the cache's own directory")
+
+
+NOWHERE = Surroundings({})
+"""For callers that know where the cache is, such as a sandbox of their own."""
+
+
+def _homes() -> list[str]:
+    homes = [os.environ.get("HOME", "")]
+    try:
+        homes.append(pwd.getpwuid(os.geteuid()).pw_dir)
+    except KeyError:
+        # A container's user without an entry has no home but that of the environment.
+        return [home for home in homes if home]
+    return [home for home in homes if home]
+
+
+def _note_upwards(kernel: Kernel, start: str, what: str, refused: dict[tuple[int, int], str]) -> None:
+    """Note a directory and all that contain it, the nearest meaning first."""
+    try:
+        fd = kernel.open(start, _LOOK)
+    except OSError:
+        # No such home; or a working directory that was deleted, which nothing can contain.
+        return
+    problem = f"is {what}"
+    try:
+        while True:
+            status = kernel.fstat(fd)
+            here = (status.st_dev, status.st_ino)
+            refused.setdefault(here, problem)
+            problem = f"contains {what}"
+            try:
+                parent = kernel.open("..", _LOOK, dir_fd=fd)
+            except OSError:
+                # Not searchable, or gone: what is further up cannot be seen from here.
+                return
+            kernel.close(fd)
+            fd = parent
+            above = kernel.fstat(fd)
+            if (above.st_dev, above.st_ino) == here:
+                return
+    finally:
+        kernel.close(fd)
