@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,7 @@ from cache_core.protocols import PROTOCOLS
 from cache_core.removal import remove_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterator
 
     from cache_core.buckets import SourceEntry, WheelEntry
     from cache_core.kernel import Kernel
@@ -95,6 +94,23 @@ class Store:
 
     # The cache as a whole.
 
+    @contextmanager
+    def in_use(self, locked: bool) -> Iterator[None]:
+        """For the length of a `with`: the cache is there and, when `locked`, no cleaner starts.
+
+        Args:
+            locked: whether to hold the cache lock, shared.
+
+        Raises:
+            CacheError: the lock cannot be had; see `cache_core.locks`.
+            OSError: the cache cannot be made.
+        """
+        self.make_directories("")
+        # Tagged under the lock: a cleaner must not meet the tag under its temporary name.
+        with lock_cache(self.root, shared=True, kernel=self.kernel) if locked else nullcontext():
+            self.prepare()
+            yield
+
     def prepare(self) -> None:
         """Make the cache, tagged as one, unless it is there.
 
@@ -107,14 +123,6 @@ class Store:
             self.make_directories("")
             self.publish_file(IGNORE_NAME, b"*")
             self.publish_file(TAG_NAME, TAG_TEXT)
-
-    def in_use(self, locked: bool) -> AbstractContextManager[object]:
-        """For the length of a `with`: hold the cache lock shared, so that no cleaner starts; or do nothing.
-
-        Raises:
-            CacheError: the lock cannot be had; see `cache_core.locks`.
-        """
-        return lock_cache(self.root, shared=True, kernel=self.kernel) if locked else nullcontext()
 
     # Looking up.
 

@@ -93,7 +93,6 @@ def install(kernel: Kernel, job: InstallJob, enter_phase: Callable[[str], None])
     store = Store(job.cache, job.identity, kernel, enter_phase)
     index = index_id(job.index_url)
     enter_phase(LOOK_UP)
-    store.prepare()
     with store.in_use(job.cache_lock):
         archives = [_obtain(store, job, index, package) for package in job.packages]
         if not job.install:

@@ -171,6 +171,29 @@ def test_the_cache_lock_keeps_a_cleaner_out_only_while_in_use(root: Path) -> Non
     os.close(fd)
 
 
+def test_a_cache_that_is_missing_is_made_under_the_lock(tmp_path: Path) -> None:
+    held: list[bool] = []
+
+    class Watches:
+        def __getattr__(self, operation: str) -> Any:
+            return getattr(REAL, operation)
+
+        def rename(self, source: str, target: str) -> None:
+            fd = os.open(tmp_path / "new/cache/.lock", os.O_RDWR)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.append(False)
+            except BlockingIOError:
+                held.append(True)
+            finally:
+                os.close(fd)
+            REAL.rename(source, target)
+
+    with store(tmp_path / "new/cache", "a", Watches()).in_use(True):
+        assert (tmp_path / "new/cache/CACHEDIR.TAG").exists()
+    assert held == [True, True]  # the ignore file and the tag
+
+
 def test_without_the_cache_lock_there_is_no_lock_file(root: Path) -> None:
     with store(root, "a").in_use(False):
         assert not (root / ".lock").exists()
