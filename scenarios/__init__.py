@@ -1,0 +1,1 @@
+"""Data: scenarios (TOML) and package manifests (JSON). No code."""

@@ -1,0 +1,1 @@
+"""Everything that runs actors: the gate, the kernel behind it, hosts, strategies, faults, oracles, runs."""

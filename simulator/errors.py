@@ -50,7 +50,7 @@ class InternalError(CachestormError):
     exit_code = 70
 
 
-class ActorKilled(BaseException):  # noqa: N818 - it is no error of anybody: the actor is gone
+class ActorKilled(BaseException):
     """Raised in an actor that makes no further step: killed, or its run is over.
 
     A BaseException, so that no `except Exception` of the actor goes on; and since every later call raises it

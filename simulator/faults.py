@@ -98,7 +98,12 @@ def parse_fault(spec: str) -> Fault:
     if match["when"] == SHORT and "write" not in ERRNO_OPERATIONS[action]:
         raise BadInputError("bad-fault", spec, f"fault '{spec}': a short write is never {action}; use ENOSPC or EIO")
     return Fault(
-        match["actor"], int(place["step"] or 0), place["phase"] or "", int(place["offset"] or 0), action, match["when"] or BEFORE
+        match["actor"],
+        int(place["step"] or 0),
+        place["phase"] or "",
+        int(place["offset"] or 0),
+        action,
+        match["when"] or BEFORE,
     )
 
 
@@ -149,8 +154,10 @@ class ActorFaults:
         if phase != self._phase:
             self._phase, self._phase_start = phase, step
         for fault in list(self.waiting):
-            reached = step >= fault.step if fault.step else (
-                phase == fault.phase and step - self._phase_start >= fault.offset
+            reached = (
+                step >= fault.step
+                if fault.step
+                else (phase == fault.phase and step - self._phase_start >= fault.offset)
             )
             if reached:
                 self.waiting.remove(fault)

@@ -13,7 +13,6 @@ Not guaranteed: one process has one umask, one working directory and one descrip
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import stat
@@ -50,7 +49,7 @@ class Call:
 
     __slots__ = ("after", "arguments", "function", "keywords", "mode", "operation", "path", "target")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the hottest constructor there is: keywords would cost more than the call
         self,
         operation: str,
         path: str,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from cache_core.kernel import REAL
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
     from types import TracebackType
 
@@ -84,7 +84,7 @@ class GatedListing:
     def __next__(self) -> GatedEntry:
         return next(self._entries)
 
-    def __enter__(self) -> GatedListing:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -80,7 +80,7 @@ class BuildSpec:
         include_package_data: the egg-info is written while the modules are copied, not after.
         license_files: files of the archive that go into the dist-info.
         zip_safe: the declared flag, None when nothing was declared.
-        egg_info: name of the egg-info directory.
+        egg_info: the egg-info directory.
         egg_info_files: names in it and their sizes after a build, the flag file included.
         wheel: file name of the wheel.
         dist_info_files: names in the wheel's dist-info and their sizes; RECORD is not listed.
@@ -258,9 +258,9 @@ def _build(reader: _Reader, known: set[str]) -> BuildSpec:
     # name-version-python-abi-platform.whl, sometimes with a build number before the tags.
     if not wheel.endswith(".whl") or len(wheel.split("-")) < 5:  # noqa: PLR2004
         reader.fail("wheel", wheel, "the file name of a wheel")
-    egg_info = reader.name("egg_info")
-    if not egg_info.endswith(".egg-info"):
-        reader.fail("egg_info", egg_info, "a name that ends in .egg-info")
+    egg_info = reader.text("egg_info")
+    if not egg_info.endswith(".egg-info") or not _stays_inside(egg_info):
+        reader.fail("egg_info", egg_info, "a relative path that ends in .egg-info")
     egg_info_files = reader.files("egg_info_files")
     if "PKG-INFO" not in {file.path for file in egg_info_files}:
         reader.fail("egg_info_files", [file.path for file in egg_info_files], "PKG-INFO among them")

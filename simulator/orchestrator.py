@@ -10,17 +10,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import zipfile
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from cache_core.audit import audit
+from cache_core.errors import CacheError
+
 from simulator.actors.cleaners import CLEANERS, Cleaned
 from simulator.actors.install import InstallJob, install
 from simulator.actors.interpreter import PYTHON_VERSION
 from simulator.actors.toolchains import TOOLCHAINS
-from simulator.actors.toolchains.base import error_kind
+from simulator.actors.toolchains.base import ToolchainError, error_kind
 from simulator.clock import LogicalTimes
-from simulator.errors import BuildFailedError, InternalError, InterruptedRunError
+from simulator.errors import BuildFailedError, InternalError
 from simulator.faults import BUILD_ERROR, ERRNO_OPERATIONS, faults_by_actor
 from simulator.gate import Actor, Gate
 from simulator.hosts.base import Party
@@ -56,6 +59,10 @@ if TYPE_CHECKING:
     from simulator.trace import RawStep
 
 UMASK = 0o022
+
+# What an install and a cleaner may end with; anything else that comes out of one is a bug of ours.
+BUILD_FAILURES = (OSError, TypeError, ToolchainError, BuildFailedError, CacheError, zipfile.BadZipFile)
+CLEANER_FAILURES = (OSError, CacheError)
 
 
 class Observer(Protocol):
@@ -135,9 +142,7 @@ def _umask() -> Iterator[None]:
 class _Run:
     """The rounds of one run."""
 
-    def __init__(
-        self, scenario: Scenario, seed: int, sandbox: Sandbox, options: Options, strategy: Strategy
-    ) -> None:
+    def __init__(self, scenario: Scenario, seed: int, sandbox: Sandbox, options: Options, strategy: Strategy) -> None:
         self._scenario = scenario
         self._seed = seed
         self._sandbox = sandbox
@@ -215,11 +220,11 @@ class _Run:
         parties = []
         for index, name in enumerate(names):
             actor = Actor(name, index, faults.get(name))
-            parties.append(Party(actor, self._build_function(current, actor)))
+            parties.append(Party(actor, self._build_function(current, actor), BUILD_FAILURES))
         for place, cleaner in enumerate(scenario.cleaners_during):
             name = "cleaner" if place == 0 else f"cleaner-{place + 1}"
             actor = Actor(name, len(names) + place, faults.get(name))
-            parties.append(Party(actor, self._cleaner_function(current, actor, cleaner)))
+            parties.append(Party(actor, self._cleaner_function(current, actor, cleaner), CLEANER_FAILURES))
         return parties
 
     def _build_function(self, current: _Round, actor: Actor) -> Callable[[GatedKernel], None]:
@@ -254,10 +259,6 @@ class _Run:
     @staticmethod
     def _failure(error: Exception, actor: Actor) -> Failure:
         kind = error_kind(error)
-        if kind is None and not isinstance(error, OSError | BuildFailedError):
-            raise InternalError(
-                "broken-actor", actor.name, f"{actor.name} broke in {actor.phase}: {type(error).__name__}: {error}"
-            ) from error
         injected = actor.faults is not None and any(
             fault.action == BUILD_ERROR or fault.action in ERRNO_OPERATIONS for fault in actor.faults.fired
         )
@@ -285,7 +286,7 @@ class _Run:
     async def _play_cleaner(self, current: _Round, name: str) -> None:
         faults = faults_by_actor(self._scenario.faults)
         actor = Actor("cleaner", 0, faults.get("cleaner"))
-        party = Party(actor, self._cleaner_function(current, actor, name))
+        party = Party(actor, self._cleaner_function(current, actor, name), CLEANER_FAILURES)
         observer = self._options.observer
         if observer:
             observer.cleaner_begins(current.number, name, [actor])
@@ -345,7 +346,9 @@ class _Run:
         if gate.stopped == "interrupted":
             raise KeyboardInterrupt
         if gate.stopped not in {None, "deadlock"}:
-            raise InternalError("endless-run", str(len(current.steps)), f"the run did not end within its bound: {gate.stopped}")
+            raise InternalError(
+                "endless-run", str(len(current.steps)), f"the run did not end within its bound: {gate.stopped}"
+            )
         return gate
 
     def _report(self, middle: tuple[CleanerOutcome, ...]) -> RunReport:

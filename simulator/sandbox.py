@@ -12,7 +12,7 @@ import fcntl
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from cache_core.kernel import REAL
 from cache_core.removal import remove_tree
@@ -64,7 +64,9 @@ class Sandbox:
             return cls._create(parent)
         except OSError as error:
             raise MachineError(
-                "sandbox", parent, f"cannot make a sandbox in '{parent}': {error.strerror}; choose another with --sandbox"
+                "sandbox",
+                parent,
+                f"cannot make a sandbox in '{parent}': {error.strerror}; choose another with --sandbox",
             ) from error
 
     @classmethod
@@ -101,7 +103,7 @@ class Sandbox:
         if self._round:
             _remove(f"{self.path}/{self._round}")
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

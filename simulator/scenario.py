@@ -12,10 +12,10 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simulator.faults import Fault, RandomFaults
 from simulator.strategies.sticky import SWITCH_PROBABILITY
 
 if TYPE_CHECKING:
+    from simulator.faults import Fault, RandomFaults
     from simulator.manifest import SdistManifest, WheelManifest
 
 DIGEST_CHARACTERS = 8

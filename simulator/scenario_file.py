@@ -5,13 +5,15 @@ Pydantic stays at this edge: the rest of the program sees frozen dataclasses.
 
 from __future__ import annotations
 
+import functools
+import os
 import tomllib
 from importlib import resources
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import pydantic
 
-from cache_core.store import PROTOCOLS
+from cache_core.protocols import PROTOCOLS
 from simulator.actors.cleaners import CLEANERS
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.errors import BadInputError
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     from simulator.manifest import SdistManifest, WheelManifest
+
+_PACKAGES = "packages"
+_SET_SUFFIX = ".requirements.json"
 
 
 def _one_of(kind: str, known: Collection[str]) -> pydantic.AfterValidator:
@@ -109,6 +114,25 @@ def scenario_files() -> dict[str, Traversable]:
     return dict(sorted(found.items()))
 
 
+@functools.cache
+def package_manifests() -> dict[str, SdistManifest | WheelManifest]:
+    """The package manifests that come with the program, by ``name==version``."""
+    with resources.as_file(resources.files("scenarios") / _PACKAGES) as folder:
+        return load_packages(str(folder))
+
+
+@functools.cache
+def package_sets() -> dict[str, tuple[str, ...]]:
+    """What can be installed: name of a set to its requirements, in order."""
+    sets = {}
+    with resources.as_file(resources.files("scenarios") / _PACKAGES) as folder:
+        for name in sorted(os.listdir(folder)):
+            if name.endswith(_SET_SUFFIX):
+                found = load_requirements(f"{folder}/{name}")
+                sets[found.name] = found.requirements
+    return sets
+
+
 def load_scenario(name_or_file: str) -> Scenario:
     """Read a scenario by name, or from a file (anything with a slash, or ending in ``.toml``).
 
@@ -123,7 +147,9 @@ def load_scenario(name_or_file: str) -> Scenario:
         with open(name_or_file, "rb") as file:
             text = file.read()
     except OSError as error:
-        raise BadInputError("unreadable-scenario", name_or_file, f"scenario file '{name_or_file}': {error.strerror}") from error
+        raise BadInputError(
+            "unreadable-scenario", name_or_file, f"scenario file '{name_or_file}': {error.strerror}"
+        ) from error
     name = name_or_file.rpartition("/")[2].removesuffix(".toml")
     return _parse(name, name_or_file, text)
 
@@ -140,7 +166,7 @@ def _parse(name: str, origin: str, text: bytes) -> Scenario:
     except pydantic.ValidationError as error:
         mistakes = [_mistake(origin, dict(item)) for item in error.errors()]
     install = document.get("storm", {}).get("install") if isinstance(document.get("storm"), dict) else None
-    sets = load_requirements()
+    sets = package_sets()
     if isinstance(install, str) and install not in sets:
         mistakes.append(f"{origin}: storm.install: {unknown_message('package set', install, sets)}")
     if file is None or mistakes:
@@ -149,8 +175,7 @@ def _parse(name: str, origin: str, text: bytes) -> Scenario:
 
 
 def _mistake(origin: str, item: dict[str, object]) -> str:
-    place = item["loc"]
-    assert isinstance(place, tuple)
+    place = cast("tuple[int | str, ...]", item["loc"])
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
     reason = str(item["msg"]).removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
@@ -162,12 +187,12 @@ def _mistake(origin: str, item: dict[str, object]) -> str:
 
 def _resolve(name: str, origin: str, file: _File) -> Scenario:
     storm = file.storm
-    known = load_packages()
+    known = package_manifests()
     return Scenario(
         name=name,
         summary=file.summary,
         builds=storm.builds,
-        packages=tuple(known[requirement] for requirement in load_requirements()[storm.install]),
+        packages=tuple(known[requirement] for requirement in package_sets()[storm.install]),
         protocol=storm.protocol,
         toolchain=storm.toolchain,
         cache_lock=cache_lock_default(storm.protocol) if storm.cache_lock is None else storm.cache_lock,

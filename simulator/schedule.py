@@ -65,6 +65,8 @@ def parse_segments(text: str) -> list[Segment]:
     for part in text.split(","):
         match = _SEGMENT.fullmatch(part)
         if match is None:
-            raise BadInputError("bad-schedule", part, f"schedule segment '{part}' is not CODE or CODE:LENGTH, e.g. b4:10")
+            raise BadInputError(
+                "bad-schedule", part, f"schedule segment '{part}' is not CODE or CODE:LENGTH, e.g. b4:10"
+            )
         segments.append(Segment(match["code"], int(match["length"]) if match["length"] else None))
     return segments

@@ -72,7 +72,9 @@ class Stage:
     def changed_neighbours(self) -> list[str]:
         """Names of neighbours that are not what they were."""
         now = self._look()
-        return sorted(name for name in self._neighbours.keys() | now.keys() if self._neighbours.get(name) != now.get(name))
+        return sorted(
+            name for name in self._neighbours.keys() | now.keys() if self._neighbours.get(name) != now.get(name)
+        )
 
     def left_in_cache(self) -> list[str]:
         """What the cache holds that an empty one does not; nothing if it is gone. The judge's own look.

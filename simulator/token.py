@@ -41,7 +41,7 @@ class Token:
     def __str__(self) -> str:
         """The pasteable form."""
         who = f"s{self.seed}" + (f"_{self.segments}" if self.segments else "")
-        body = ".".join((FORMAT, self.scenario, self.scenario_digest, who, self.trace_digest))
+        body = f"{FORMAT}.{self.scenario}.{self.scenario_digest}.{who}.{self.trace_digest}"
         return f"{body}.{_check(body)}"
 
 
@@ -61,8 +61,12 @@ def parse_token(text: str) -> Token:
     parts = rest[0].rsplit(".", 3) if rest else []
     who = _WHO.fullmatch(parts[2]) if len(parts) == 4 else None  # noqa: PLR2004 - name, digest, who, digest
     if start != FORMAT or who is None:
-        raise BadInputError("bad-token", text, f"'{text}' is neither a file nor a token ({FORMAT}.SCENARIO.DIGEST.sSEED.DIGEST.CHECK)")
+        raise BadInputError(
+            "bad-token", text, f"'{text}' is neither a file nor a token ({FORMAT}.SCENARIO.DIGEST.sSEED.DIGEST.CHECK)"
+        )
     if check != _check(body):
-        raise BadInputError("bad-token", text, f"token '{text}' is damaged: its check character does not fit; copy it again")
+        raise BadInputError(
+            "bad-token", text, f"token '{text}' is damaged: its check character does not fit; copy it again"
+        )
     name, scenario_digest, _, trace_digest = parts
     return Token(name, scenario_digest, int(who["seed"]), who["segments"] or "", trace_digest)

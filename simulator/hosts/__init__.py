@@ -1,0 +1,1 @@
+"""Hosts: who drives actors. One truth: the same token gives the same trace under each of them."""

@@ -17,5 +17,7 @@ def cache_empty(evidence: CleanerEvidence) -> list[Violation]:
     if not evidence.left:
         return []
     why = errno_name(cleaner.errno) or ("reported" if cleaner.error else "silent")
-    sentence = f"the cache is not empty after {cleaner.name}: {len(evidence.left)} left at its top, {evidence.left[0]} first"
+    sentence = (
+        f"the cache is not empty after {cleaner.name}: {len(evidence.left)} left at its top, {evidence.left[0]} first"
+    )
     return [Violation("cache-empty", f"cache-empty:{cleaner.name}:{why}", sentence)]

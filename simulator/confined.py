@@ -1,0 +1,108 @@
+"""Runs happen in a process that permission bits stop: as root, in a child that gave its privileges up.
+
+Guarantees: after `confine` has returned None, this process and whatever it executes hold no capability to pass over
+permission bits; after `require_permission_bits` that is proved where the run will happen. The child dies with its
+parent (it gets SIGTERM, so that it can clean up), and gets the signals that the parent gets. The parent comes back
+with the child's exit status and has nothing else to do.
+Not guaranteed: that the child cleans up after SIGKILL; the next run sweeps what it left.
+Costs: one fork, as root only.
+Sources: fork(2), prctl(2) (PR_SET_PDEATHSIG), capabilities(7).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from cache_core.privileges import (
+    drop_override_capabilities,
+    empty_bounding_set,
+    holds_override_capabilities,
+    permission_bits_stop_us,
+)
+from simulator.errors import MachineError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def confine() -> int | None:
+    """Go on as a process that permission bits stop.
+
+    Call it while the process has one thread and owns nothing that needs cleaning up: it returns twice if it forks.
+
+    Returns:
+        None in the process that goes on; in a parent, once its child has ended, the child's exit status (128 and the
+        signal's number if a signal ended it).
+
+    Raises:
+        PrivilegeError: The process cannot be put under the permission bits.
+    """
+    if not holds_override_capabilities():
+        return None
+    # What is still buffered would be written by both.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.getpid()
+    # No signal may arrive before it is clear which process it is for.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    child = os.fork()
+    if child:
+        _forward_signals(child)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return _exit_status(child)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    drop_override_capabilities()
+    empty_bounding_set()
+    _die_with(parent)
+    return None
+
+
+def require_permission_bits(directory: str) -> None:
+    """Prove that permission bits stop this process in `directory`.
+
+    Raises:
+        MachineError: They do not.
+        PrivilegeError: The proof cannot be made there.
+    """
+    if not permission_bits_stop_us(directory):
+        raise MachineError(
+            "privileges",
+            directory,
+            f"permission bits do not stop this process in '{directory}', so the race would not exist: run it as an"
+            " ordinary user, or choose a file system that has modes with --sandbox",
+        )
+
+
+def _forward_signals(child: int) -> None:
+    def forward(number: int, frame: FrameType | None) -> None:
+        del frame
+        os.kill(child, number)
+
+    for number in ENDING_SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, forward)
+
+
+def _exit_status(child: int) -> int:
+    # WNOWAIT first: until it is reaped, the number belongs to the child, and a signal that is forwarded hits nobody else.
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def _die_with(parent: int) -> None:
+    # A request that the system refuses costs only this: the child outlives a parent that is killed.
+    _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)

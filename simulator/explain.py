@@ -1,0 +1,190 @@
+"""The story of a poisoning: the handful of steps, of tens of thousands, that made a directory unreadable.
+
+Found backwards from the effect. The poison is a chmod that takes a directory's own access away and does not end in
+its removal. Before it, the call that failed and so set off the handler; if that was an rmdir, the listing it
+trusted and whatever somebody put there since. After it, the first calls of others that ran into it.
+"""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from simulator.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, errno_name, mode_digits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simulator.trace import RawStep
+
+# Title, header and a dozen lines at most: what fits a slide and an issue.
+VICTIMS_MAX = 2
+INTRUDERS_MAX = 2
+
+_MAKES_A_NAME = frozenset({CREATE, CREATE_EXCL, "mkdir", "symlink", "link", "rename"})
+_LISTS = frozenset({LIST_PATH, LIST_DESCRIPTOR})
+_EACCES = 13
+_ENOTEMPTY = 39
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One step of a story.
+
+    Attributes:
+        step: its place in the storm, from 1.
+        actor: whose it is.
+        text: what it did, paths shortened.
+        result: ``ok`` or the errno's name.
+        note: what it means, in a few words; may be empty.
+    """
+
+    step: int
+    actor: str
+    text: str
+    result: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """How one directory was poisoned.
+
+    Attributes:
+        path: the directory, relative to the cache.
+        mode: the mode it was left with.
+        lines: in order.
+    """
+
+    path: str
+    mode: int
+    lines: tuple[Line, ...]
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """Who takes part, in order of appearance."""
+        return tuple(dict.fromkeys(line.actor for line in self.lines))
+
+    @property
+    def culprits(self) -> tuple[str, str]:
+        """Who removed, and who came in between (the same when nobody did)."""
+        remover = next(line.actor for line in self.lines if line.text.startswith("chmod"))
+        return remover, next((actor for actor in self.actors if actor != remover), remover)
+
+
+def explain_poisoning(steps: Sequence[RawStep]) -> Story | None:
+    """The story of the first poisoning in a storm; None when there was none.
+
+    Args:
+        steps: of one storm, from its start.
+    """
+    for place, step in enumerate(steps):
+        if _takes_access_away(step):
+            retry = _next_of(steps, place, step[0])
+            if retry is None or steps[retry][6] is not None:
+                return _tell(steps, place, retry)
+    return None
+
+
+def _takes_access_away(step: RawStep) -> bool:
+    _, _, operation, _, _, mode, error, _, _ = step
+    return (
+        operation == "chmod"
+        and error is None
+        and mode is not None
+        and mode & stat.S_IRWXU != stat.S_IRWXU
+        and (
+            # A file without x is usual; no toolchain makes one that its owner cannot read.
+            not mode & stat.S_IRUSR
+        )
+    )
+
+
+def _next_of(steps: Sequence[RawStep], place: int, actor: str) -> int | None:
+    return next((at for at in range(place + 1, len(steps)) if steps[at][0] == actor), None)
+
+
+def _last_of(steps: Sequence[RawStep], place: int, actor: str) -> int | None:
+    return next((at for at in range(place - 1, -1, -1) if steps[at][0] == actor), None)
+
+
+def _tell(steps: Sequence[RawStep], poison: int, retry: int | None) -> Story:
+    remover, path = steps[poison][0], steps[poison][3]
+    trigger = _last_of(steps, poison, remover)
+    told: dict[int, str] = {poison: "the handler means 'make it writable', and sets exactly that"}
+    if trigger is not None:
+        told[trigger] = "so its error handler runs"
+        told.update(_what_came_between(steps, trigger, path))
+    if retry is not None:
+        told[retry] = f"the retry fails, {remover} gives up; the directory stays {stat.filemode(_mode(steps[poison]))}"
+    for at in _victims(steps, poison, path, remover):
+        told[at] = "and nobody gets in any more"
+    lines = tuple(_line(steps, at, path, note) for at, note in sorted(told.items()))
+    return Story(path, steps[poison][5] or 0, lines)
+
+
+def _mode(step: RawStep) -> int:
+    return stat.S_IFDIR | (step[5] or 0)
+
+
+def _what_came_between(steps: Sequence[RawStep], trigger: int, path: str) -> dict[int, str]:
+    """The listing that the failed rmdir trusted, and what others put into the directory since."""
+    remover = steps[trigger][0]
+    if steps[trigger][6] != _ENOTEMPTY:
+        return {}
+    listing = next(
+        (
+            at
+            for at in range(trigger - 1, -1, -1)
+            if steps[at][0] == remover and steps[at][2] in _LISTS and steps[at][3] == path
+        ),
+        None,
+    )
+    if listing is None:
+        return {}
+    told = {listing: "sees what is there, and goes on to remove it"}
+    intruders = [
+        at
+        for at in range(listing + 1, trigger)
+        if steps[at][0] != remover
+        and steps[at][2] in _MAKES_A_NAME
+        and steps[at][6] is None
+        and _new_parent(steps[at]) == path
+    ]
+    for at in intruders[-INTRUDERS_MAX:]:
+        told[at] = "comes too late for that listing"
+    return told
+
+
+def _new_parent(step: RawStep) -> str:
+    name = step[4] if step[2] in {"rename", "link"} and step[4] else step[3]
+    return name.rpartition("/")[0]
+
+
+def _victims(steps: Sequence[RawStep], poison: int, path: str, remover: str) -> list[int]:
+    below = path + "/"
+    seen: dict[str, int] = {}
+    for at in range(poison + 1, len(steps)):
+        step = steps[at]
+        if step[6] == _EACCES and step[0] != remover and (step[3] == path or step[3].startswith(below)):
+            seen.setdefault(step[0], at)
+            if len(seen) == VICTIMS_MAX:
+                break
+    return list(seen.values())
+
+
+def _line(steps: Sequence[RawStep], at: int, poisoned: str, note: str) -> Line:
+    actor, _, operation, path, _, mode, error, detail, _ = steps[at]
+    # Everything happens in or at the poisoned directory: its own name is enough.
+    top = poisoned.rpartition("/")[0]
+    text = f"{_WORDS.get(operation, operation)} {path.removeprefix(top + '/') if top else path}"
+    if mode is not None and operation == "chmod":
+        text += f" {mode_digits(mode)}"
+    result = errno_name(error) or "ok"
+    if operation in _LISTS and isinstance(detail, tuple):
+        result = f"{len(detail)} name" + ("" if len(detail) == 1 else "s")
+    return Line(at + 1, actor, text, result, note)
+
+
+_WORDS = {LIST_DESCRIPTOR: "list", LIST_PATH: "list", CREATE_EXCL: "create"}

@@ -1,0 +1,105 @@
+"""What is published is whole: every file there, byte for byte, and nothing foreign.
+
+Two looks, after the storm: each archive that a build's look-up would find, and the environment of each build that
+reported success (a build that succeeds and installs nothing is worse than one that fails). RECORD is only asked to
+exist: it is written from what was packed, so it is as wrong as the rest.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from cache_core.buckets import SourceEntry, WheelEntry, index_id
+from cache_core.store import Store
+from simulator.actors.install import DEFAULT_INDEX_URL, SITE_PACKAGES
+from simulator.actors.toolchains.expected import expected_wheel_files
+from simulator.manifest import SdistManifest
+from simulator.outcome import OK, Violation
+
+if TYPE_CHECKING:
+    from simulator.manifest import WheelManifest
+    from simulator.oracles.base import StormEvidence
+
+_RECORD = ".dist-info/RECORD"
+
+
+def wheel_whole(evidence: StormEvidence) -> list[Violation]:
+    """A violation for each archive or environment that is not what its packages say."""
+    known: dict[int, bytes] = {}
+    violations = []
+    store = Store(evidence.stage.cache, "judge")
+    for package in evidence.scenario.packages:
+        archive = _published(store, package)
+        if archive is not None:
+            wrong = _differences(archive, dict(_expected(package)), known)
+            violations += _tell(f"the published {package.identifier}", wrong, "published")
+    together = {path: data for package in evidence.scenario.packages for path, data in _expected(package).items()}
+    for build in evidence.builds:
+        if build.outcome == OK:
+            place = f"{evidence.stage.environment(build.actor)}/{SITE_PACKAGES}"
+            wrong = _differences(place, together, known)
+            violations += _tell(f"what {build.actor} installed", wrong, "installed")
+    return violations
+
+
+@functools.lru_cache(maxsize=64)
+def _expected(package: SdistManifest | WheelManifest) -> dict[str, bytes]:
+    return expected_wheel_files(package)
+
+
+def _published(store: Store, package: SdistManifest | WheelManifest) -> str | None:
+    index = index_id(DEFAULT_INDEX_URL)
+    try:
+        if isinstance(package, SdistManifest):
+            return store.find_built(SourceEntry(index, package.name, package.version, package.archive.filename)).archive
+        return store.find_wheel(WheelEntry(index, package.name, package.archive.filename))
+    except PermissionError:
+        # Behind a poisoned directory nothing is published: no build can look there either.
+        return None
+
+
+def _differences(place: str, expected: dict[str, bytes], known: dict[int, bytes]) -> dict[str, list[str]]:
+    """Paths by what is wrong with them. `known` spares reading a file again through another of its links."""
+    wrong: dict[str, list[str]] = {"missing": [], "truncated": [], "foreign": []}
+    found = _files(place)
+    for path, data in expected.items():
+        status = found.get(path)
+        if status is None:
+            wrong["missing"].append(path)
+        elif status.st_size < len(data):
+            wrong["truncated"].append(path)
+        elif not _holds(f"{place}/{path}", status, data, known):
+            wrong["foreign"].append(path)
+    wrong["foreign"] += [path for path in found.keys() - expected.keys() if not path.endswith(_RECORD)]
+    return wrong
+
+
+def _files(place: str) -> dict[str, os.stat_result]:
+    found = {}
+    for directory, _, names in os.walk(place):
+        for name in names:
+            path = f"{directory}/{name}"
+            status = os.lstat(path)
+            if stat.S_ISREG(status.st_mode):
+                found[path[len(place) + 1 :]] = status
+    return found
+
+
+def _holds(path: str, status: os.stat_result, data: bytes, known: dict[int, bytes]) -> bool:
+    if known.get(status.st_ino) == data:
+        return True
+    with open(path, "rb") as file:
+        held = file.read()
+    known[status.st_ino] = held
+    return held == data
+
+
+def _tell(what: str, wrong: dict[str, list[str]], place: str) -> list[Violation]:
+    counts = {kind: sorted(paths) for kind, paths in wrong.items() if paths}
+    if not counts:
+        return []
+    told = ", ".join(f"{len(paths)} {kind} ({paths[0]})" for kind, paths in counts.items())
+    return [Violation("wheel-whole", f"wheel-whole:{place}:{'+'.join(counts)}", f"{what} is not whole: {told}")]
