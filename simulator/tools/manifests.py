@@ -142,7 +142,7 @@ def _build(
         include_package_data=said.get("include_package_data") is True,
         license_files=tuple(licenses),
         zip_safe=next((flag for name, flag in _FLAGS.items() if name in names), None),
-        egg_info=os.path.basename(egg_info),
+        egg_info=egg_info,
         egg_info_files=tuple(FileSpec(name, size) for name, size in names.items()),
         wheel=wheel.archive.filename if wheel is not None else f"{stem}-py3-none-any.whl",
         dist_info_files=_dist_info_files(names, licenses, files, wheel),

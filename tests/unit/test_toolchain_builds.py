@@ -78,13 +78,18 @@ class RecordingKernel:
         return (OPENDIR if flags & os.O_DIRECTORY else OPEN), path
 
 
-def unpack(package, directory):
+WHOLE_SECONDS = 1_500_000_000 * 10**9
+# uv and plain writing leave the time of the moment: sources then seem newer than copies with whole seconds.
+FRACTION_OF_A_SECOND = WHOLE_SECONDS + 500_000_000
+
+
+def unpack(package, directory, mtime_ns=WHOLE_SECONDS):
     for file in package.files:
         path = os.path.join(directory, file.path)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as stream:
             stream.write(content(package.identifier, file))
-        os.utime(path, (1_500_000_000, 1_500_000_000))
+        os.utime(path, ns=(mtime_ns, mtime_ns))
 
 
 @pytest.fixture
@@ -186,6 +191,17 @@ def test_second_build_copies_nothing_that_is_up_to_date(tree):
     created = [step.path for step in kernel.steps if step.operation == CREATE and "/build/lib/" in step.path]
     assert created == []
     assert wheel_files(f"{tree}/dist/{filename}") == expected_wheel_files(PACKAGES["threadloop==1.0.2"])
+
+
+def test_second_build_copies_everything_when_sources_have_fractions_of_a_second(tree):
+    package = PACKAGES["threadloop==1.0.2"]
+    unpack(package, tree, FRACTION_OF_A_SECOND)
+    build(REAL, "threadloop==1.0.2", tree)
+    kernel = RecordingKernel()
+    build(kernel, "threadloop==1.0.2", tree, identity="b")
+    changed = [(step.operation, os.path.basename(step.path)) for step in kernel.steps if "/build/lib/" in step.path]
+    for name in ("__init__.py", "exceptions.py", "threadloop.py"):
+        assert changed.index(("unlink", name)) < changed.index((CREATE, name))
 
 
 def test_newer_module_is_copied_again(tree):
@@ -305,7 +321,7 @@ def test_without_the_handler_the_same_race_leaves_the_mode_alone(tree):
 
 def storm(tree, toolchain, seed):
     """Two builds under a sticky random schedule; the kinds of their errors, and whether 0200 is left behind."""
-    unpack(PACKAGES["threadloop==1.0.2"], tree)
+    unpack(PACKAGES["threadloop==1.0.2"], tree, FRACTION_OF_A_SECOND)
     pair = Pair("threadloop==1.0.2", tree, toolchain)
     draw = random.Random(seed)
     current = "A"

@@ -1,0 +1,265 @@
+"""Manifests: the ones that ship, what a bad one is answered, and making one from an archive."""
+
+import dataclasses
+import io
+import json
+import os
+import tarfile
+import zipfile
+
+import pytest
+
+from simulator.manifest import (
+    FileSpec,
+    SdistManifest,
+    Source,
+    WheelManifest,
+    content,
+    load_manifest,
+    load_packages,
+    load_requirements,
+)
+from simulator.tools.manifests import main, manifest_json, sdist_manifest, wheel_manifest
+
+PACKAGES = os.path.join(os.path.dirname(__file__), "../../scenarios/packages")
+SOURCE = Source("an index", "2024-05-10", "by a test")
+
+
+# The ones that ship.
+
+
+def test_every_requirement_of_the_set_has_a_manifest():
+    requirements = load_requirements(f"{PACKAGES}/jaeger-client.requirements.json")
+    packages = load_packages(PACKAGES)
+    assert requirements.requirements == (
+        "jaeger-client==4.3.0",
+        "threadloop==1.0.2",
+        "tornado==6.4",
+        "opentracing==2.4.0",
+        "thrift==0.20.0",
+        "six==1.16.0",
+    )
+    assert set(requirements.requirements) == set(packages)
+    kinds = [type(packages[name]) for name in requirements.requirements]
+    assert kinds == [SdistManifest, SdistManifest, WheelManifest, SdistManifest, WheelManifest, WheelManifest]
+
+
+@pytest.mark.parametrize("name", ["jaeger-client-4.3.0", "tornado-6.4"])
+def test_a_manifest_is_written_as_it_was_read(name):
+    path = f"{PACKAGES}/{name}.json"
+    with open(path, encoding="utf-8") as stream:
+        assert manifest_json(load_manifest(path)) == stream.read()
+
+
+def test_content_has_the_size_and_the_name_of_its_file():
+    data = content("p-1.0", FileSpec("a/b.py", 1000))
+    assert len(data) == 1000
+    assert data.startswith(b"p-1.0:a/b.py\n")
+    assert content("p-1.0", FileSpec("a", 0)) == b""
+    assert content("p-1.0", FileSpec("dependency_links.txt", 1)) == b"\n"
+    assert content("p-1.0", FileSpec("a", 50)) != content("q-1.0", FileSpec("a", 50))
+
+
+def test_directories_and_installed_paths_follow_package_dir():
+    build = load_packages(PACKAGES)["jaeger-client==4.3.0"].build
+    moved = type(build)(
+        **{
+            **{name: getattr(build, name) for name in build.__slots__},
+            "packages": ("a", "a.b"),
+            "package_dir": (("a", "src"), ("a.b", "other")),
+        }
+    )
+    assert (moved.directory_of("a"), moved.directory_of("a.c"), moved.directory_of("a.b.d")) == (
+        "src",
+        "src/c",
+        "other/d",
+    )
+    assert moved.directory_of("elsewhere.x") == "elsewhere/x"
+    assert moved.installed_path("src/x.txt") == "a/x.txt"
+    assert moved.installed_path("other/x.txt") == "a/b/x.txt"
+    assert moved.installed_path("x.py") == "x.py"
+    assert build.dist_info == "jaeger_client-4.3.0.dist-info"
+
+
+# Bad data.
+
+
+def read_json(name):
+    with open(f"{PACKAGES}/{name}.json", encoding="utf-8") as stream:
+        return json.load(stream)
+
+
+def change(document, key, value):
+    *parents, last = key.split(".")
+    for parent in parents:
+        document = document[parent]
+    if value is None:
+        del document[last]
+    else:
+        document[last] = value
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("schema", "cachestorm/manifest/9", "schema: expected cachestorm/manifest/1, got 'cachestorm/manifest/9'"),
+        ("kind", "egg", "kind: expected sdist or wheel, got 'egg'"),
+        ("name", "", "name: expected a string that is not empty, got ''"),
+        ("name", None, "name is missing: expected a string"),
+        ("version", 4, "version: expected a string, got 4"),
+        ("archive", [], "archive: expected an object, got []"),
+        ("archive.sha256", "abc", "archive: sha256: expected 64 lower-case hexadecimal digits, got 'abc'"),
+        ("archive.size", -1, "archive: size: expected a size in bytes, got -1"),
+        ("archive.size", True, "archive: size: expected a size in bytes, got True"),
+        ("archive.filename", "a/b", "archive: filename: expected a file name, got 'a/b'"),
+        ("source", None, "source is missing"),
+        ("files", [["a", 1], ["a", 2]], "files: expected [relative path, size in bytes], each path once"),
+        ("files", [["../a", 1]], "got ['../a', 1]"),
+        ("files", [["/a", 1]], "got ['/a', 1]"),
+        ("files", [["a"]], "got ['a']"),
+        ("files", [["a", -1]], "got ['a', -1]"),
+        ("build.packages", ["nowhere"], "build: packages: expected files under nowhere/ in the archive, got 'nowhere'"),
+        ("build.packages", "x", "build: packages: expected a list of strings, got 'x'"),
+        ("build.package_data", ["nowhere"], "build: package_data: expected a file of the archive, got 'nowhere'"),
+        ("build.license_files", ["nowhere"], "license_files: expected a file of the archive, got 'nowhere'"),
+        ("build.zip_safe", "no", "build: zip_safe: expected true, false or null, got 'no'"),
+        ("build.include_package_data", 1, "include_package_data: expected true or false, got 1"),
+        ("build.wheel", "x.zip", "wheel: expected the file name of a wheel, got 'x.zip'"),
+        ("build.egg_info", "x", "egg_info: expected a relative path that ends in .egg-info, got 'x'"),
+        ("build.egg_info_files", [["a", 1]], "egg_info_files: expected PKG-INFO among them, got ['a']"),
+        ("build.package_dir", {"a": 1}, "package_dir: expected a string, got 1"),
+    ],
+)
+def test_bad_manifest_names_file_key_and_value(tmp_path, key, value, message):
+    document = read_json("jaeger-client-4.3.0")
+    change(document, key, value)
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(ValueError, match="expected") as caught:
+        load_manifest(str(path))
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "not JSON"), ("[]", "expected an object, got list")])
+def test_what_is_no_object_is_refused(tmp_path, text, message):
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_manifest(str(path))
+
+
+def test_the_same_release_twice_is_refused(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(read_json("six-1.16.0")))
+    with pytest.raises(ValueError, match=r"b\.json: six==1\.16\.0 is described twice"):
+        load_packages(str(tmp_path))
+
+
+def test_a_requirement_without_version_is_refused(tmp_path):
+    document = read_json("jaeger-client.requirements")
+    document["requirements"].append("six")
+    path = tmp_path / "x.requirements.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(ValueError, match="requirements: expected name==version, got 'six'"):
+        load_requirements(str(path))
+
+
+# From an archive.
+
+SETUP = """
+from setuptools import setup, find_packages
+raise SystemExit("nobody may run this")
+setup(name="some-name", packages=find_packages("src"), package_dir={"": "src"}, include_package_data=True,
+      version=open("VERSION").read())
+"""
+
+
+def make_sdist(directory, files):
+    path = str(directory / "some-name-1.0.tar.gz")
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in files.items():
+            member = tarfile.TarInfo(f"some-name-1.0/{name}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return path
+
+
+SDIST = {
+    "PKG-INFO": "Metadata-Version: 2.1\nName: some-name\nVersion: 1.0\n\nName: not this\n",
+    "setup.py": SETUP,
+    "LICENSE": "free",
+    "src/top/__init__.py": "",
+    "src/top/py.typed": "",
+    "src/top/data.txt": "data",
+    "src/top/inner/__init__.py": "x",
+    "src/some_name.egg-info/PKG-INFO": "Metadata-Version: 2.1\n",
+    "src/some_name.egg-info/top_level.txt": "top\n",
+    "src/some_name.egg-info/not-zip-safe": "\n",
+}
+
+
+def test_sdist_manifest_is_read_and_not_run(tmp_path):
+    manifest = sdist_manifest(make_sdist(tmp_path, SDIST), SOURCE)
+    build = manifest.build
+    assert (manifest.name, manifest.version, manifest.directory) == ("some-name", "1.0", "some-name-1.0")
+    assert manifest.files == tuple(FileSpec(name, len(text)) for name, text in SDIST.items())
+    assert build.packages == ("top", "top.inner")
+    assert build.package_dir == (("", "src"),)
+    assert build.package_data == ("src/top/py.typed",)
+    assert build.include_package_data
+    assert build.zip_safe is False
+    assert build.license_files == ("LICENSE",)
+    assert build.wheel == "some_name-1.0-py3-none-any.whl"
+    assert {file.path for file in build.dist_info_files} == {"LICENSE", "METADATA", "WHEEL", "top_level.txt"}
+
+
+def make_wheel(directory, names):
+    path = str(directory / "some_name-1.0-py3-none-any.whl")
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, text in names.items():
+            wheel.writestr(name, text)
+    return path
+
+
+WHEEL = {
+    "top/__init__.py": "",
+    "top/data.txt": "data",
+    "top/inner/__init__.py": "x",
+    "some_name-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: some-name\nVersion: 1.0\n",
+    "some_name-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\n",
+    "some_name-1.0.dist-info/RECORD": "",
+}
+
+
+def test_a_wheel_says_what_is_package_data(tmp_path):
+    wheel = wheel_manifest(make_wheel(tmp_path, WHEEL), SOURCE)
+    manifest = sdist_manifest(make_sdist(tmp_path, SDIST), SOURCE, wheel)
+    assert manifest.build.package_data == ("src/top/data.txt",)
+    assert [file.path for file in manifest.build.dist_info_files] == ["METADATA", "WHEEL"]
+    assert wheel.files[1] == FileSpec("top/data.txt", 4)
+
+
+def test_command_prints_what_the_loader_reads(tmp_path, capsys):
+    main([make_sdist(tmp_path, SDIST), "--as-of", "2024-05-10", "--how", "by a test"])
+    path = tmp_path / "some-name-1.0.json"
+    path.write_text(capsys.readouterr().out)
+    expected = sdist_manifest(make_sdist(tmp_path, SDIST), Source("PyPI", "2024-05-10", "by a test"))
+    loaded = load_manifest(str(path))
+    # The two archives differ in the time that gzip writes into them, and so in their digest.
+    assert dataclasses.replace(loaded, archive=expected.archive) == expected
+    assert expected.build.egg_info == "src/some_name.egg-info"
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [({"PKG-INFO"}, "no PKG-INFO"), ({name for name in SDIST if "egg-info" in name}, "no egg-info")],
+)
+def test_what_is_no_sdist_is_refused(tmp_path, missing, message):
+    with pytest.raises(ValueError, match=message):
+        sdist_manifest(make_sdist(tmp_path, {k: v for k, v in SDIST.items() if k not in missing}), SOURCE)
+
+
+def test_what_is_no_wheel_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"expected one \.dist-info/METADATA, got"):
+        wheel_manifest(make_wheel(tmp_path, {"a": ""}), SOURCE)
