@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Callbacks run in the event loop: a removal of 100,000 files a second must not keep it busy.
 _PROGRESS_SECONDS = 0.05
+# asyncio needs two turns of the loop to wake a cancelled task, trio one.
+_TURNS = 2
 
 
 async def clean(
@@ -66,9 +68,15 @@ async def clean(
 
     stop = threading.Event()
 
-    def tell(how_far: Progress) -> None:
+    async def call_progress(how_far: Progress) -> None:
         if progress is not None:
-            anyio.from_thread.run_sync(progress, how_far)
+            progress(how_far)
+        # When that cancelled us, `pass_cancellation_on` is told before the thread removes any more.
+        for _ in range(_TURNS):
+            await anyio.lowlevel.cancel_shielded_checkpoint()
+
+    def tell(how_far: Progress) -> None:
+        anyio.from_thread.run(call_progress, how_far)
 
     work = partial(
         clean_sync,

@@ -116,10 +116,14 @@ class PrivilegeError(CacheError):
     kind = "privileges"
 
 
+# Numbers with two names, of which `errno.errorcode` gives the rarer one.
+_COMMON_NAMES = {errno.EAGAIN: "EAGAIN", errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EDEADLK: "EDEADLK"}
+
+
 def errno_name(error: OSError | int) -> str:
     """The name of an error number, such as `ENOTEMPTY`; `E<number>` when the platform has none."""
     number = error if isinstance(error, int) else error.errno or 0
-    return errno.errorcode.get(number, f"E{number}")
+    return _COMMON_NAMES.get(number) or errno.errorcode.get(number, f"E{number}")
 
 
 def shown(path: str) -> str:

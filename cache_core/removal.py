@@ -323,7 +323,9 @@ class _Walk:
                     self._kernel.close(pin)
             if not mended and old_mode is None:
                 break
-        if error.errno != errno.ENOENT:
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            self._replaced(parent, parent_fd, name, error)
+        elif error.errno != errno.ENOENT:
             self._report(parent, name, error)
         return None
 

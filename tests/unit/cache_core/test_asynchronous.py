@@ -1,0 +1,108 @@
+"""The asynchronous cleaner under both event loops. Also: what importing the library loads."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+
+import anyio
+import pytest
+
+import cache_core
+from cache_core import clean
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request):
+    return request.param
+
+
+def fill(root, directories=30):
+    for number in range(directories):
+        (root / f"d{number}").mkdir()
+        (root / f"d{number}" / "file").touch()
+
+
+async def test_empties(cache):
+    fill(cache)
+    (cache / "d1").chmod(0o200)
+    told = []
+    reports = []
+    report = await clean(str(cache), progress=told.append, on_report=reports.append)
+    assert (report.empty, report.files_removed, report.permissions_repaired) == (True, 30, 1)
+    assert told
+    assert reports == [report]
+
+
+async def test_errors_are_those_of_the_synchronous_one(place):
+    (place / "data" / "d").mkdir(parents=True)
+    with pytest.raises(cache_core.NotACacheError):
+        await clean(str(place / "data"))
+
+
+async def test_cancelled_while_waiting_for_the_lock(cache):
+    fill(cache)
+    fd = os.open(cache / ".lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    reports = []
+    with anyio.CancelScope() as scope:
+        await clean(str(cache), on_wait=scope.cancel, on_report=reports.append)
+    os.close(fd)
+    assert scope.cancelled_caught
+    assert [(report.cancelled, report.files_removed) for report in reports] == [(True, 0)]
+    assert len(list(cache.iterdir())) == 32
+
+
+async def test_cancelled_while_removing_says_what_it_did(cache, monkeypatch):
+    """The worker thread has stopped, and given the lock up, before the cancellation goes on."""
+    monkeypatch.setattr("cache_core.asynchronous._PROGRESS_SECONDS", 0)
+    fill(cache)
+    reports = []
+    with anyio.CancelScope() as scope:
+
+        def progress(how_far):
+            if how_far.directories_removed == 5:
+                scope.cancel()
+
+        await clean(str(cache), progress=progress, on_report=reports.append)
+    assert scope.cancelled_caught
+    (report,) = reports
+    assert report.cancelled
+    remaining = [name for name in os.listdir(cache) if name.startswith("d")]
+    assert (report.directories_removed, len(remaining)) == (5, 25)
+    assert {left.path for left in report.left} == set(remaining)
+    fd = os.open(cache / ".lock", os.O_RDWR)
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(fd)
+
+
+async def test_cancelled_before_it_starts(cache):
+    fill(cache)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await clean(str(cache))
+    assert scope.cancelled_caught
+
+
+async def test_a_callback_that_fails_fails_the_call(cache):
+    fill(cache)
+
+    def fail(_):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await clean(str(cache), progress=fail)
+
+
+def test_importing_loads_no_event_loop():
+    code = (
+        "import sys, cache_core, cache_core.privileges;"
+        "print([name for name in ('anyio', 'trio', 'asyncio', 'rich', 'click', 'pydantic', 'argparse', 'shutil')"
+        " if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

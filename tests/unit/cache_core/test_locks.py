@@ -1,0 +1,162 @@
+"""Locks: who excludes whom, and what is no lock."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+import pytest
+
+from cache_core.errors import CacheInUseError, LockCancelledError, LockUnavailableError, NotALockError
+from cache_core.locks import Wait, lock_cache, lock_entry
+
+AT_ONCE = Wait(timeout_seconds=0)
+
+
+def test_shared_with_shared_and_nothing_else(place):
+    with lock_cache(str(place), shared=True) as first, lock_cache(str(place), shared=True, wait=AT_ONCE):
+        assert first.shared
+        with pytest.raises(CacheInUseError):
+            lock_cache(str(place), shared=False, wait=AT_ONCE)
+    with lock_cache(str(place), shared=False), pytest.raises(CacheInUseError):
+        lock_cache(str(place), shared=True, wait=AT_ONCE)
+    assert os.listdir(place) == [".lock"]
+
+
+def test_by_descriptor_is_the_same_lock(place):
+    fd = os.open(place, os.O_RDONLY)
+    with lock_cache(fd, shared=False), pytest.raises(CacheInUseError):
+        lock_cache(str(place), shared=False, wait=AT_ONCE)
+    os.close(fd)
+
+
+def test_interoperates_with_a_plain_flock(place):
+    with lock_cache(str(place), shared=True):
+        fd = os.open(place / ".lock", os.O_RDWR)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        os.close(fd)
+
+
+def test_entry_lock(place):
+    with lock_entry(str(place / "entry.lock")), pytest.raises(CacheInUseError):
+        lock_entry(str(place / "entry.lock"), wait=AT_ONCE)
+    with lock_entry(str(place / "entry.lock"), wait=AT_ONCE) as lock:
+        lock.release()
+        lock.release()
+        lock_entry(str(place / "entry.lock"), wait=AT_ONCE).release()
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_a_lock_on_a_file_that_is_gone_is_not_held(place, watching, how):
+    """uv 0.13.9 cleans under such a lock while another holds the real one."""
+    turns = []
+
+    def before(name, arguments):
+        if name == "flock":
+            turns.append(name)
+            if len(turns) == 1:
+                os.unlink(place / ".lock")
+                if how == "replaced":
+                    (place / ".lock").touch()
+
+    with lock_cache(str(place), shared=False, kernel=watching(before=before)) as lock:
+        assert len(turns) == 2
+        assert os.fstat(lock.fd).st_ino == os.stat(place / ".lock").st_ino
+        with pytest.raises(CacheInUseError):
+            lock_cache(str(place), shared=False, wait=AT_ONCE)
+
+
+def test_a_lock_replaced_for_ever_ends(place, watching):
+    def before(name, arguments):
+        if name == "flock":
+            os.unlink(place / ".lock")
+
+    with pytest.raises(CacheInUseError, match="replaced"):
+        lock_cache(str(place), shared=False, kernel=watching(before=before))
+
+
+def test_no_inode_number_fools_the_check(place, watching):
+    """The descriptor keeps the deleted inode, so a new file cannot have its number."""
+    seen = []
+
+    def before(name, arguments):
+        if name == "flock" and len(seen) < 20:
+            seen.append(os.fstat(arguments[0]).st_ino)
+            os.unlink(place / ".lock")
+            (place / ".lock").touch()
+            assert os.stat(place / ".lock").st_ino != seen[-1]
+
+    lock_cache(str(place), shared=False, kernel=watching(before=before)).release()
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "directory", "fifo", "device"])
+def test_what_is_no_file_is_no_lock(place, outside, kind):
+    lock = place / ".lock"
+    if kind == "link":
+        os.symlink(outside / "plain", lock)
+    elif kind == "dangling":
+        os.symlink(outside / "new", lock)
+    elif kind == "directory":
+        lock.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(lock)
+    else:
+        os.symlink("/dev/null", lock)
+    with pytest.raises(NotALockError):
+        lock_cache(str(place), shared=False)
+    assert not (outside / "new").exists()
+
+
+def test_cannot_be_opened_is_not_in_use(place):
+    (place / ".lock").touch(0o000)
+    with pytest.raises(LockUnavailableError) as caught:
+        lock_cache(str(place), shared=False, wait=AT_ONCE)
+    assert caught.value.errno == 13
+
+
+def test_a_lock_that_we_may_only_read_is_a_lock(place):
+    (place / ".lock").touch(0o444)
+    with lock_cache(str(place), shared=False):
+        fd = os.open(place / ".lock", os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        os.close(fd)
+
+
+def test_a_file_system_without_flock_is_not_in_use(place, watching):
+    def refuse(name, arguments):
+        return OSError(37, "No locks available") if name == "flock" else None
+
+    with pytest.raises(LockUnavailableError):
+        lock_cache(str(place), shared=False, kernel=watching(refuse=refuse), wait=AT_ONCE)
+
+
+def test_waiting_for_ever_is_one_blocking_call(place, watching):
+    kernel = watching()
+    lock_cache(str(place), shared=False, kernel=kernel).release()
+    assert [arguments[1] for name, arguments in kernel.calls if name == "flock"] == [fcntl.LOCK_EX]
+
+
+def test_cancelled_while_waiting(place):
+    asked = []
+
+    def cancelled():
+        asked.append(1)
+        return len(asked) == 3
+
+    start = len(os.listdir("/proc/self/fd"))
+    with lock_cache(str(place), shared=False), pytest.raises(LockCancelledError):
+        lock_cache(str(place), shared=False, wait=Wait(cancelled=cancelled, sleep=lambda _: None))
+    assert len(asked) == 3
+    assert len(os.listdir("/proc/self/fd")) == start
+
+
+def test_a_lock_goes_with_its_holder(place):
+    child = os.fork()
+    if child == 0:
+        lock_cache(str(place), shared=False)
+        os.kill(os.getpid(), 9)
+    os.waitpid(child, 0)
+    lock_cache(str(place), shared=False, wait=AT_ONCE).release()
