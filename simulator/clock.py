@@ -15,6 +15,10 @@ import time
 # Logical times start in 2096: later than any time that an archive or a test sets, and never confused with now.
 LOGICAL_EPOCH = 4_000_000_000
 
+# Real times have a fraction, and distutils drops it from its copies: so a copy is older than its source, and every
+# build replaces what another one has just copied.
+_FRACTION_SECONDS = 0.5
+
 # What counts as "now": a minute before the run began (file systems stamp with a coarse clock) to a day after.
 _BEFORE_SECONDS = 60
 _AFTER_SECONDS = 86_400
@@ -48,6 +52,6 @@ class LogicalTimes:
         fields[7:10] = [when, when, when]
         precise: dict[str, float] = {"st_blocks": status.st_blocks}
         for name in ("st_atime", "st_mtime", "st_ctime"):
-            precise[name] = float(when)
-            precise[name + "_ns"] = when * 10**9
+            precise[name] = when + _FRACTION_SECONDS
+            precise[name + "_ns"] = when * 10**9 + int(_FRACTION_SECONDS * 10**9)
         return os.stat_result(fields, precise)

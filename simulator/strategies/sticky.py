@@ -2,9 +2,9 @@
 
 Switching uniformly at each step kills builds early: they collide in mkdir and never meet in rmtree, where the
 poison is (0 of 42 uniform runs of real builds poisoned, 21 of 70 sticky ones at 1 in 20). Those runs scheduled the
-calls that change something. Here every call is a step, reads included, about four times as many per build; 1 in 65
-steps keeps the blocks as long (docs/decisions/0004-switch-probability.md has the sweep). Bound: none; a run of n
-steps is a sequence of about n/65 blocks.
+calls that change something. Here every call is a step, reads included, about four times as many per build, so the
+default is 1 in 50 (docs/decisions/0004-switch-probability.md has the sweep). Bound: none; a run of n steps is a
+sequence of about n/50 blocks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simulator.randomness import Randomness
     from simulator.trace import RawStep
 
-SWITCH_PROBABILITY = 0.015
+SWITCH_PROBABILITY = 0.02
 
 
 class Sticky:

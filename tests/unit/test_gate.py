@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 
 import pytest
@@ -50,7 +51,7 @@ def test_sticky_without_switching_runs_one_after_another(tmp_path):
 
 def test_sticky_that_always_switches_never_stays(tmp_path):
     moved = movers(trio_of(tmp_path, strategy=Sticky(1.0)).run())
-    assert all(one != other for one, other in zip(moved[:9], moved[1:9], strict=False))
+    assert all(one != other for one, other in itertools.pairwise(moved[:9]))
 
 
 def test_sticky_reaches_everybody_alike(tmp_path):
