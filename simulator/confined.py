@@ -93,7 +93,7 @@ def _forward_signals(child: int) -> None:
 
 
 def _exit_status(child: int) -> int:
-    # WNOWAIT first: until it is reaped, the number belongs to the child, and a signal that is forwarded hits nobody else.
+    # Not reaped yet: until it is, a signal that is forwarded to its number hits nobody else.
     os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
     _, status = os.waitpid(child, 0)

@@ -1,0 +1,53 @@
+"""`cachestorm audit`: what is in a cache, what of it is residue; changes nothing and drops no privilege."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from simulator.cli.output import files_and_directories, print_document, size
+from simulator.cli.parameters import debug_option, examples, json_option
+
+if TYPE_CHECKING:
+    from cache_core.audit import AuditReport
+
+
+@click.command(
+    "audit",
+    short_help="Show what is in a cache, and what of it is residue.",
+    epilog=examples("cachestorm audit ~/.cache/uv", "cachestorm audit ~/.cache/uv --json"),
+)
+@click.argument("path")
+@json_option()
+@debug_option()
+def command(*, path: str, as_json: bool) -> int:
+    """Show what is in the cache at PATH: entries, partial build trees, directories that keep their owner out.
+
+    Exit 0 when there is no residue, 1 when there is, or when a place could not be looked into.
+    """
+    from cache_core.audit import audit  # noqa: PLC0415
+
+    report = audit(path)
+    if as_json:
+        print_document({"schema": "cachestorm/audit/1", **report.document()})
+    else:
+        _print(report)
+    return 1 if report.has_residue or report.unreadable else 0
+
+
+def _print(report: AuditReport) -> None:
+    from cache_core.errors import shown  # noqa: PLC0415
+
+    counts = files_and_directories(report.files, report.directories)
+    print(f"{shown(report.path)}: " + ("empty" if report.empty else f"{counts}, {size(report.bytes)}"))
+    for path in report.partial_trees:
+        print(f"  partial tree  {shown(path)}")
+    for poisoned in report.poisoned:
+        print(f"  {poisoned.listed}    {shown(poisoned.path)}")
+    for left in report.unreadable:
+        print(f"  not read      {shown(left.path)}: {left.reason} ({left.errno})")
+    if report.has_residue:
+        print(f"residue; `cachestorm clean --residue-only {shown(report.path)}` removes it and keeps the rest")
+    elif not report.unreadable:
+        print("no residue")

@@ -1,0 +1,81 @@
+"""What a run stands on: a process that permission bits stop, and a place that is fast and large enough.
+
+Guarantees: a run that would show the machine's failures in place of the race's does not start (exit 3); one that is
+merely slow starts, and says why. Costs: what `simulator.confined` costs.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from cache_core.privileges import holds_override_capabilities
+from simulator.cli.output import note, size
+from simulator.cli.parameters import OWN_PROCESS
+from simulator.confined import confine, require_permission_bits
+from simulator.errors import BadInputError, MachineError
+from simulator.sandbox import SPACE_MIN_BYTES, default_parent, survey
+
+if TYPE_CHECKING:
+    from simulator.cli.signals import Interruption
+
+# Measured: installs side by side hold about 1.5 MB each at their height, under every protocol.
+_SPACE_PER_BUILD_BYTES = 3 * 1024 * 1024
+
+
+def go_on_confined(interruption: Interruption) -> None:
+    """Go on as a process that permission bits stop; a parent left behind exits here with its child's status.
+
+    Raises:
+        MachineError: This process holds the privileges and is not ours to take them from.
+        PrivilegeError: They cannot be dropped.
+        InterruptedRunError: A signal came before.
+    """
+    interruption.check()
+    if click.get_current_context().obj != OWN_PROCESS and holds_override_capabilities():
+        raise MachineError(
+            "privileges",
+            "capabilities",
+            "this process can pass over permission bits, and is not ours; start the command `cachestorm` itself",
+        )
+    status = confine()
+    if status is not None:
+        raise click.exceptions.Exit(status)
+
+
+def prepare_ground(sandbox: str | None, builds: int) -> str:
+    """Choose and check where the sandbox goes.
+
+    Args:
+        sandbox: The directory that the user gave, if any.
+        builds: How many installs side by side must fit.
+
+    Returns:
+        The directory to make the sandbox in.
+
+    Raises:
+        BadInputError: The user's directory is none.
+        MachineError: Too little space, or permission bits that do not stop us.
+    """
+    parent = default_parent(os.environ) if sandbox is None else sandbox
+    if not os.path.isdir(parent):
+        source = "--sandbox" if sandbox is not None else "TMPDIR"
+        raise BadInputError("bad-sandbox", parent, f"{source} '{parent}' is no directory; give one that exists")
+    ground = survey(parent)
+    needed = max(SPACE_MIN_BYTES, builds * _SPACE_PER_BUILD_BYTES)
+    if ground.free_bytes < needed:
+        raise MachineError(
+            "space",
+            parent,
+            f"'{parent}' has {size(ground.free_bytes)} free and {builds} builds take up to {size(needed)}: a full disk"
+            " would break them, not the race; give a larger place with --sandbox, or fewer --builds",
+        )
+    if not ground.is_tmpfs:
+        note(
+            f"'{parent}' is not a tmpfs: a run there is 10 to 40 times slower, because every step reaches a disk's file"
+            " system; give one in memory with --sandbox, e.g. /dev/shm"
+        )
+    require_permission_bits(parent)
+    return parent

@@ -1,0 +1,136 @@
+"""The command `cachestorm`: one file a command, loaded when it is asked for.
+
+Guarantees: every way out has the exit code of the contract (docs/reference/commands.md), errors are one line each on
+stderr, stdout is valid JSON with `--json`. Costs: click; what a command needs is imported by the command.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+import click
+
+from simulator.cli.failures import BROKEN_PIPE, report
+from simulator.cli.parameters import OWN_PROCESS, examples
+from simulator.naming import unknown_message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# In the order in which a newcomer meets them.
+_COMMANDS = {
+    "demo": "simulator.cli.demo",
+    "run": "simulator.cli.run",
+    "replay": "simulator.cli.replay",
+    "clean": "simulator.cli.clean",
+    "audit": "simulator.cli.audit",
+    "solo": "simulator.cli.solo",
+    "list": "simulator.cli.listing",
+    "doctor": "simulator.cli.doctor",
+}
+
+
+class Program(click.Group):
+    """A group whose commands are modules with a `command`, and whose errors keep the contract."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one."""
+        del ctx
+        module = _COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command = importlib.import_module(module).command
+        return cast("click.Command", command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find one; an unknown one is refused with the nearest that is known."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.UsageError(unknown_message("command", error.command_name, _COMMANDS), ctx) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; its output is out when this returns."""
+        try:
+            status = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _silence_stdout()
+            raise click.exceptions.Exit(BROKEN_PIPE) from None
+        return status
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the program; exits, or returns the exit code when not `standalone_mode`."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+        try:
+            status = super().main(arguments, prog_name, complete_var, standalone_mode=False, **extra)
+            code = status if isinstance(status, int) else 0
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, the user gets one line
+            code = _show(error, as_json="--json" in options, debug="--debug" in options)
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+def _show(error: BaseException, *, as_json: bool, debug: bool) -> int:
+    try:
+        return report(error, as_json=as_json, debug=debug)
+    except BrokenPipeError:
+        _silence_stdout()
+        return BROKEN_PIPE
+
+
+def _silence_stdout() -> None:
+    """Nobody reads it any more: what is still buffered must not fail at exit."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError:
+        # Not a real stream (a test's): nothing is written at exit then.
+        return
+
+
+@click.command(
+    cls=Program,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples("cachestorm demo", "cachestorm run issue-3515 --seed 7", "cachestorm clean ~/.cache/uv --dry-run"),
+)
+@click.version_option(package_name="cachestorm", prog_name="cachestorm")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+@click.pass_context
+def program(ctx: click.Context) -> None:
+    """Reproduce, replay and clean up after races on a shared package cache.
+
+    Exit codes: 0 what was asked holds; 1 it does not; 2 usage or bad input; 3 this machine lacks something;
+    70 a bug of ours; 130, 143, 129 interrupted.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def entry() -> NoReturn:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal cannot show is no reason to fail.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    program.main(prog_name="cachestorm", obj=OWN_PROCESS)
+    raise AssertionError("click exits")

@@ -1,0 +1,120 @@
+"""Options that several commands share, and the types of their values. No heavy imports."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+# The context object of a process that is all ours: it may fork and give up its privileges.
+OWN_PROCESS = "own process"
+
+_DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|h)?", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_SEEDS = re.compile(r"(?P<first>[0-9]+):(?P<end>[0-9]+)", re.ASCII)
+
+
+class Duration(click.ParamType[float]):
+    """``20ms``, ``1.5s``, ``2m``; seconds when there is no unit."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds."""
+        if isinstance(value, int | float):
+            return float(value)
+        match = _DURATION.fullmatch(value)
+        if match is None:
+            self.fail(f"'{value}' is no duration, such as 20ms, 1.5s or 2m", param, ctx)
+        return float(match["number"]) * _SECONDS[match["unit"]]
+
+
+class SeedRange(click.ParamType[range]):
+    """``A:B``: seeds from A up to, but not including, B."""
+
+    name = "A:B"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> range:
+        """A range that is not empty."""
+        if isinstance(value, range):
+            return value
+        match = _SEEDS.fullmatch(value)
+        if match is None or int(match["first"]) >= int(match["end"]):
+            self.fail(f"'{value}' is not A:B with A less than B, such as 0:200", param, ctx)
+        return range(int(match["first"]), int(match["end"]))
+
+
+SEED = click.IntRange(min=0)
+
+
+def examples(*lines: str) -> str:
+    """The epilog of a command: examples to copy."""
+    return "\n\n\b\n" + "\n".join(("Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)))
+
+
+def json_option() -> Decorator:
+    """`--json`; every command but `solo` has it."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+
+
+def debug_option() -> Decorator:
+    """`--debug` after the command means the same as before it."""
+    return click.option("--debug", is_flag=True, expose_value=False, hidden=True)
+
+
+def override_options() -> Decorator:
+    """What a run may have different from its scenario file; a replay must be given the same."""
+    return _all(
+        click.option("--builds", type=click.IntRange(min=0), metavar="N", help="How many installs side by side."),
+        click.option("--protocol", metavar="P", help="How they share the cache: shared, entry-lock, private."),
+        click.option("--toolchain", metavar="T", help="Which build back end they behave like."),
+        click.option(
+            "--fault",
+            "faults",
+            multiple=True,
+            metavar="SPEC",
+            help="Inject one more failure: ACTOR:(STEP|PHASE[+N]):(kill|build-error|stall|ERRNO[:before|after|short]),"
+            " e.g. build-3:install_lib:kill. Repeatable.",
+        ),
+        click.option(
+            "--cleaner",
+            "cleaners",
+            multiple=True,
+            metavar="NAME",
+            help="Run this cleaner after the storm instead of the scenario's. Repeatable.",
+        ),
+    )
+
+
+def ground_options() -> Decorator:
+    """Where a run happens, and how fast; neither changes what happens."""
+    return _all(
+        sandbox_option(),
+        click.option(
+            "--pace", type=Duration(), default=0.0, metavar="DURATION", help="Wait before each step, e.g. 20ms."
+        ),
+    )
+
+
+def sandbox_option() -> Decorator:
+    """`--sandbox`."""
+    return click.option(
+        "--sandbox",
+        metavar="DIR",
+        help="Where to make the sandbox: best a tmpfs. Default: $TMPDIR if set, else /dev/shm.",
+    )
+
+
+def _all(*decorators: Decorator) -> Decorator:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate

@@ -1,0 +1,190 @@
+"""`cachestorm replay`: the same run again, step for step, or the reason why it cannot be."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from simulator.cli.output import print_document
+from simulator.cli.parameters import debug_option, examples, ground_options, json_option, override_options
+from simulator.cli.signals import Interruption
+
+if TYPE_CHECKING:
+    from simulator.cli.running import Runner
+    from simulator.cli.scenarios import Overrides
+    from simulator.explain import Story
+    from simulator.outcome import RunReport
+    from simulator.scenario import Scenario
+    from simulator.token import Token
+
+# Wide enough for a story in a JSON document; a terminal says how wide it is.
+_STORY_WIDTH = 100
+
+
+@click.command(
+    "replay",
+    short_help="Play a run again, step for step, from its token.",
+    epilog=examples(
+        "cachestorm replay TOKEN --explain",
+        "cachestorm replay TOKEN --builds 4 --scenario ./mine.toml",
+        "cachestorm run --seed 7 --json | cachestorm replay -",
+        "cachestorm replay run.json --against steps.jsonl",
+    ),
+)
+@click.argument("token", metavar="TOKEN|FILE")
+@click.option("--times", type=click.IntRange(min=1), default=1, metavar="N", help="Play it N times; all must agree.")
+@click.option("--explain", is_flag=True, help="Tell the story of the first poisoning.")
+@click.option(
+    "--against", metavar="TRACE", help="Compare with a file of `run --trace`; name the first step that differs."
+)
+@click.option(
+    "--scenario", metavar="SCENARIO", help="Name or file of the scenario, where the token's name is not enough."
+)
+@override_options()
+@ground_options()
+@json_option()
+@debug_option()
+def command(
+    *,
+    token: str,
+    times: int,
+    explain: bool,
+    against: str | None,
+    scenario: str | None,
+    builds: int | None,
+    protocol: str | None,
+    toolchain: str | None,
+    faults: tuple[str, ...],
+    cleaners: tuple[str, ...],
+    sandbox: str | None,
+    pace: float,
+    as_json: bool,
+) -> int:
+    """Play the run of TOKEN again; FILE holds a token or the document of `run --json`, - is standard input.
+
+    The options of the run (they are in its replay line) must be given again; the token says whether they are the
+    right ones. Exit 1 when a violation was reproduced, tolerated or not; 0 when there is none; 2 when the replay
+    diverges.
+    """
+    with Interruption() as interruption:
+        from simulator.cli.ground import go_on_confined, prepare_ground  # noqa: PLC0415
+        from simulator.cli.run import view_for  # noqa: PLC0415
+        from simulator.cli.running import play  # noqa: PLC0415
+        from simulator.cli.scenarios import Overrides  # noqa: PLC0415
+        from simulator.cli.tokens import read_token, read_trace  # noqa: PLC0415
+
+        wanted = read_token(token)
+        overrides = Overrides(builds, protocol, toolchain, faults, cleaners)
+        resolved = scenario_of(wanted, scenario, overrides)
+        recorded = None if against is None else read_trace(against)
+        go_on_confined(interruption)
+        parent = prepare_ground(sandbox, resolved.builds)
+        script = _Replay(resolved, overrides, wanted, times=times, explain=explain, as_json=as_json)
+        if recorded is not None and against is not None:
+            script.recorded = (recorded, against)
+        return play(parent, interruption, pace, view_for(as_json=as_json), script.script)
+
+
+def scenario_of(token: Token, name_or_file: str | None, overrides: Overrides) -> Scenario:
+    """The scenario of a token, with its schedule, held against the token's digest.
+
+    Raises:
+        BadInputError: There is no such scenario.
+        DivergenceError: It is not the one that the token was made with.
+    """
+    from simulator.cli.scenarios import resolve  # noqa: PLC0415
+    from simulator.errors import BadInputError, DivergenceError  # noqa: PLC0415
+    from simulator.orchestrator import scenario_digest  # noqa: PLC0415
+    from simulator.scenario_file import scenario_files  # noqa: PLC0415
+
+    if name_or_file is None and token.scenario not in scenario_files():
+        raise BadInputError(
+            "unknown-scenario",
+            token.scenario,
+            f"the token is of a scenario '{token.scenario}' that does not come with the program; give its file with"
+            " --scenario",
+        )
+    scenario = resolve(name_or_file or token.scenario, overrides)
+    if token.segments:
+        scenario = replace(scenario, schedule=replace(scenario.schedule, strategy="replay", segments=token.segments))
+    found = scenario_digest(scenario)
+    if found != token.scenario_digest:
+        raise DivergenceError(
+            "divergence",
+            str(token),
+            f"the token is of another run: its scenario has digest {token.scenario_digest}, '{scenario.origin}' with"
+            f" these options has {found}; give every option of its replay line, with the same version of cachestorm (and"
+            " of Python, if `rmtree` is a cleaner)",
+        )
+    return scenario
+
+
+class _Replay:
+    """Plays a token, once or several times."""
+
+    def __init__(
+        self, scenario: Scenario, overrides: Overrides, token: Token, *, times: int, explain: bool, as_json: bool
+    ) -> None:
+        self._scenario = scenario
+        self._overrides = overrides
+        self._token = token
+        self._times = times
+        self._explain = explain
+        self._as_json = as_json
+        self.recorded: tuple[list[dict[str, object]], str] | None = None
+
+    async def script(self, runner: Runner) -> int:
+        violated = False
+        for number in range(1, self._times + 1):
+            report = await runner.run(self._scenario, self._token.seed, quiet=number > 1)
+            self._check(report)
+            violated = violated or bool(report.violations)
+            self._print(report, number)
+        return 1 if violated else 0
+
+    def _check(self, report: RunReport) -> None:
+        """The trace first, if there is one to compare with: it knows which step."""
+        from simulator.cli.tokens import compare_with_trace  # noqa: PLC0415
+        from simulator.errors import DivergenceError  # noqa: PLC0415
+
+        if self.recorded is not None:
+            compare_with_trace(report, *self.recorded)
+        if report.trace_digest != self._token.trace_digest:
+            raise DivergenceError(
+                "divergence",
+                str(self._token),
+                f"the replay went another way: its trace has digest {report.trace_digest}, the token's run had"
+                f" {self._token.trace_digest}; to learn which step differs, write both with `run --trace` or give the"
+                " other one's with --against",
+            )
+
+    def _print(self, report: RunReport, number: int) -> None:
+        from simulator.explain import explain_poisoning  # noqa: PLC0415
+        from simulator.report.story import render_story  # noqa: PLC0415
+
+        story: Story | None = None
+        if self._explain and report.rounds:
+            story = explain_poisoning(report.rounds[0])
+        if self._as_json:
+            document = {**report.document(), "schema": "cachestorm/replay/1"}
+            if self._explain:
+                document["story"] = None if story is None else render_story(story, _STORY_WIDTH).splitlines()
+            print_document(document)
+            return
+        if number > 1:
+            print(f"replay {number} of {self._times}: the same {report.steps:,} steps")
+            return
+        self._print_report(report, story)
+
+    def _print_report(self, report: RunReport, story: Story | None) -> None:
+        from simulator.cli.scenarios import replay_line  # noqa: PLC0415
+        from simulator.report.text import Report  # noqa: PLC0415
+
+        out = Report(sys.stdout)
+        out.whole(report, self._scenario, replay_line(str(self._token), self._scenario, self._overrides))
+        out.line(f"replayed: the same {report.steps:,} steps, digest {report.trace_digest}")
+        if self._explain:
+            out.story(story)

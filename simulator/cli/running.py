@@ -1,0 +1,135 @@
+"""Runs on behalf of a command: one or many, in one sandbox and one `trio.run`, ended by a signal at any moment.
+
+Guarantees: when a function of this module returns or raises, the sandbox is gone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import trio
+
+from simulator.orchestrator import Options, run
+from simulator.sandbox import Sandbox
+from simulator.solo import solo
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from simulator.actors.toolchains.base import Toolchain
+    from simulator.cli.signals import Interruption
+    from simulator.fidelity import Row
+    from simulator.gate import Actor
+    from simulator.manifest import SdistManifest
+    from simulator.orchestrator import Observer
+    from simulator.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport
+    from simulator.report.live import View
+    from simulator.scenario import Scenario
+
+T = TypeVar("T")
+
+
+class Watcher:
+    """Shows the first storm of a run, and its cleaners, through a view."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def storm_begins(self, round_number: int, actors: list[Actor]) -> None:
+        """The first storm is shown; the others are the same."""
+        if round_number == 1:
+            self._view.begin(f"the storm: {len(actors)} actors on one cache", actors)
+
+    def storm_ends(self, round_number: int, builds: tuple[BuildOutcome, ...], residue: Residue, cache: str) -> None:
+        """Over."""
+        del builds, residue, cache
+        if round_number == 1:
+            self._view.end()
+
+    def cleaner_begins(self, round_number: int, name: str, actors: list[Actor]) -> None:
+        """A cleaner gets the whole residue."""
+        again = "" if round_number == 1 else ", after the same storm again"
+        self._view.begin(f"the cleaner {name}{again}", actors)
+
+    def cleaner_ends(self, round_number: int, outcome: CleanerOutcome) -> None:
+        """Done."""
+        del round_number, outcome
+        self._view.end()
+
+
+class Runner:
+    """Makes runs one after another in one sandbox. Use inside `play`."""
+
+    def __init__(self, sandbox: Sandbox, interruption: Interruption, pace: float, view: View | None) -> None:
+        self._sandbox = sandbox
+        self._interruption = interruption
+        self._pace = pace
+        self._view = view
+
+    async def run(
+        self,
+        scenario: Scenario,
+        seed: int,
+        *,
+        observer: Observer | None = None,
+        chain: bool = False,
+        quiet: bool = False,
+    ) -> RunReport:
+        """One run; `quiet` makes it at full speed and unseen.
+
+        Raises:
+            InterruptedRunError: A signal came.
+        """
+        view = None if quiet else self._view
+        if view is not None and observer is None:
+            observer = Watcher(view)
+
+        def ask() -> bool:
+            if view is not None:
+                view.look()
+            return self._interruption()
+
+        self._interruption.check()
+        options = Options(0.0 if quiet else self._pace, ask, observer, chain)
+        try:
+            return await run(scenario, seed, self._sandbox, options)
+        except KeyboardInterrupt:
+            if view is not None:
+                view.end()
+            raise self._interruption.error() from None
+
+    async def solo(self, package: SdistManifest, toolchain: Toolchain) -> list[Row]:
+        """One build alone.
+
+        Raises:
+            InterruptedRunError: A signal came.
+        """
+        try:
+            return await solo(package, toolchain, self._sandbox, self._interruption)
+        except KeyboardInterrupt:
+            raise self._interruption.error() from None
+
+
+def play(
+    parent: str, interruption: Interruption, pace: float, view: View | None, script: Callable[[Runner], Awaitable[T]]
+) -> T:
+    """Run a script of runs in a sandbox of its own, in one `trio.run`.
+
+    Args:
+        parent: Where to make the sandbox.
+        interruption: Ends it.
+        pace: Seconds to wait before each step.
+        view: Shows it, if anybody watches.
+        script: Gets the runner.
+
+    Raises:
+        InterruptedRunError: A signal came.
+        MachineError: No sandbox can be made.
+    """
+
+    async def main() -> T:
+        return await script(Runner(sandbox, interruption, pace, view))
+
+    interruption.check()
+    with Sandbox.create(parent) as sandbox:
+        return trio.run(main)

@@ -1,0 +1,110 @@
+"""A scenario with the command line's overrides, and the line that replays a run of it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cache_core.protocols import PROTOCOLS
+from simulator.actors.cleaners import CLEANERS
+from simulator.actors.install import DOWNLOAD, INSTALL, LOOK_UP, UNPACK
+from simulator.actors.toolchains import TOOLCHAINS
+from simulator.actors.toolchains.base import PHASES
+from simulator.errors import BadInputError
+from simulator.faults import Fault, parse_fault
+from simulator.naming import known_name, unknown_message
+from simulator.scenario import BUILDS_MAX
+from simulator.scenario_file import cache_lock_default, load_scenario
+
+if TYPE_CHECKING:
+    from simulator.scenario import Scenario
+
+_BUILD = re.compile(r"build-([1-9][0-9]*)", re.ASCII)
+_BUILD_PHASES = (LOOK_UP, DOWNLOAD, UNPACK, *PHASES, INSTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line has different from the scenario file.
+
+    Attributes:
+        builds, protocol, toolchain: None to leave as it is.
+        faults: injected as well.
+        cleaners: instead of the scenario's after the storm; none to leave them.
+    """
+
+    builds: int | None = None
+    protocol: str | None = None
+    toolchain: str | None = None
+    faults: tuple[str, ...] = ()
+    cleaners: tuple[str, ...] = ()
+
+    def options(self) -> list[str]:
+        """As the command line takes them."""
+        words = []
+        for name in ("builds", "protocol", "toolchain"):
+            value = getattr(self, name)
+            if value is not None:
+                words += [f"--{name}", str(value)]
+        for fault in self.faults:
+            words += ["--fault", fault]
+        for cleaner in self.cleaners:
+            words += ["--cleaner", cleaner]
+        return words
+
+
+def resolve(name_or_file: str, overrides: Overrides) -> Scenario:
+    """Read a scenario and apply the overrides.
+
+    Raises:
+        BadInputError: An unknown name or a value that cannot be, with the nearest right one.
+    """
+    scenario = load_scenario(name_or_file)
+    if overrides.builds is not None:
+        if overrides.builds > BUILDS_MAX:
+            raise BadInputError(
+                "bad-builds", str(overrides.builds), f"--builds {overrides.builds}: at most {BUILDS_MAX}"
+            )
+        scenario = replace(scenario, builds=overrides.builds)
+    if overrides.protocol is not None:
+        scenario = _with_protocol(scenario, known_name("protocol", overrides.protocol, PROTOCOLS))
+    if overrides.toolchain is not None:
+        scenario = replace(scenario, toolchain=known_name("toolchain", overrides.toolchain, TOOLCHAINS))
+    if overrides.cleaners:
+        cleaners = tuple(known_name("cleaner", name, CLEANERS) for name in overrides.cleaners)
+        scenario = replace(scenario, cleaners_after=cleaners)
+    faults = tuple(_checked(parse_fault(spec), spec, scenario) for spec in overrides.faults)
+    return replace(scenario, faults=(*scenario.faults, *faults))
+
+
+def replay_line(token: str, scenario: Scenario, overrides: Overrides) -> str:
+    """The command that plays a run again, ready for a shell."""
+    words = ["cachestorm", "replay", token]
+    if scenario.origin != scenario.name:
+        words += ["--scenario", scenario.origin]
+    return shlex.join(words + overrides.options())
+
+
+def _with_protocol(scenario: Scenario, protocol: str) -> Scenario:
+    # Whoever did not say otherwise gets the lock that goes with the protocol.
+    usual = scenario.cache_lock == cache_lock_default(scenario.protocol)
+    lock = cache_lock_default(protocol) if usual else scenario.cache_lock
+    return replace(scenario, protocol=protocol, cache_lock=lock)
+
+
+def _checked(fault: Fault, spec: str, scenario: Scenario) -> Fault:
+    """A fault that can strike: its actor takes part, and a build has its phase."""
+    cleaners = ["cleaner", *(f"cleaner-{number}" for number in range(2, len(scenario.cleaners_during) + 1))]
+    build = _BUILD.fullmatch(fault.actor)
+    if fault.actor not in cleaners and (build is None or int(build[1]) > scenario.builds):
+        known = [f"build-{number}" for number in range(1, scenario.builds + 1)] + cleaners
+        shown = known if len(known) <= 2 else [known[0], "...", *known[scenario.builds - 1 :]]  # noqa: PLR2004 - an ellipsis saves nothing
+        raise BadInputError(
+            "unknown-actor", fault.actor, f"fault '{spec}': unknown actor '{fault.actor}'; known: {', '.join(shown)}"
+        )
+    if build is not None and fault.phase and fault.phase not in _BUILD_PHASES:
+        problem = unknown_message("phase", fault.phase, _BUILD_PHASES)
+        raise BadInputError("unknown-phase", fault.phase, f"fault '{spec}': {problem}")
+    return fault

@@ -1,0 +1,60 @@
+"""Ctrl-C and its kin: a signal is noted, and the run ends at its next step, with everything cleaned up.
+
+A handler that raises could strike in the middle of the cleaning up; one that notes cannot, however often the user
+presses Ctrl-C. Costs: what waits must ask.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Self
+
+from simulator.confined import ENDING_SIGNALS
+from simulator.errors import InterruptedRunError
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+
+class Interruption:
+    """Whether a signal asked us to end; use as a context manager. A signal that was ignored stays so (nohup)."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._before: dict[signal.Signals, signal._HANDLER] = {}
+
+    def __enter__(self) -> Self:
+        for number in ENDING_SIGNALS:
+            before = signal.getsignal(number)
+            if before is not signal.SIG_IGN:
+                self._before[number] = before
+                signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def __call__(self) -> bool:
+        """Whether one came."""
+        return self._number != 0
+
+    def error(self) -> InterruptedRunError:
+        """What to raise: the first signal counts."""
+        number = self._number or int(signal.SIGINT)
+        return InterruptedRunError(number, signal.Signals(number).name)
+
+    def check(self) -> None:
+        """Raise if one came.
+
+        Raises:
+            InterruptedRunError: One did.
+        """
+        if self._number:
+            raise self.error()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self._number = self._number or number

@@ -1,0 +1,1 @@
+"""What people see of a run: text, live lines, stories."""
