@@ -45,39 +45,26 @@ async def clean(
     on_report: Callable[[CleanReport], None] | None = None,
     surroundings: Surroundings | None = None,
 ) -> CleanReport:
-    """Empty a cache; arguments and errors as `cleaner.clean_sync`.
+    """Empty a cache. Arguments and errors are those of `cleaner.clean_sync`, but for the callbacks.
 
-    Args:
-        path: The cache's root directory.
-        force: As there.
-        untagged: As there.
-        dry_run: As there.
-        remove_root: As there.
-        residue_only: As there.
-        timeout: As there.
-        measure: As there.
-        progress: Called in the event loop, at most 20 times a second.
-        on_wait: Called in the event loop, once, when others hold the lock.
-        on_report: Called in the event loop with the report, also when the task was cancelled meanwhile.
-        surroundings: As there.
+    `progress` is called in the event loop, at most 20 times a second; `on_wait` in the event loop, once, when others
+    hold the lock; `on_report` in the event loop with the report, also when the task was cancelled meanwhile.
     """
-    import anyio  # noqa: PLC0415 - `clean` as a command must not pay for an event loop
+    # Not at the top: `clean` as a command must not pay for an event loop.
     import anyio.from_thread  # noqa: PLC0415
     import anyio.lowlevel  # noqa: PLC0415
-    import anyio.to_thread  # noqa: PLC0415
 
-    stop = threading.Event()
-
-    async def call_progress(how_far: Progress) -> None:
+    async def in_loop(how_far: Progress) -> None:
         if progress is not None:
             progress(how_far)
-        # When that cancelled us, `pass_cancellation_on` is told before the thread removes any more.
+        # When that cancelled us, the thread is told before it removes any more.
         for _ in range(_TURNS):
             await anyio.lowlevel.cancel_shielded_checkpoint()
 
     def tell(how_far: Progress) -> None:
-        anyio.from_thread.run(call_progress, how_far)
+        anyio.from_thread.run(in_loop, how_far)
 
+    stop = threading.Event()
     work = partial(
         clean_sync,
         path,
@@ -93,6 +80,16 @@ async def clean(
         on_wait=None if on_wait is None else partial(anyio.from_thread.run_sync, on_wait),
         surroundings=surroundings,
     )
+    return await _in_thread(work, stop, on_report)
+
+
+async def _in_thread(
+    work: Callable[[], CleanReport], stop: threading.Event, on_report: Callable[[CleanReport], None] | None
+) -> CleanReport:
+    """Run `work` in a thread, set `stop` when the task is cancelled, and return only when the thread has ended."""
+    import anyio  # noqa: PLC0415 - as in `clean`
+    import anyio.lowlevel  # noqa: PLC0415
+    import anyio.to_thread  # noqa: PLC0415
 
     async def pass_cancellation_on() -> None:
         try:

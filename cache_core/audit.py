@@ -44,21 +44,16 @@ class Poisoned:
 
     Attributes:
         path: Relative to the cache; undecodable bytes as surrogates.
-        bits: Its permission bits.
+        mode: Its permission bits.
     """
 
     path: str
-    bits: int
-
-    @property
-    def mode(self) -> str:
-        """Four octal digits, such as `0200`."""
-        return f"{self.bits:04o}"
+    mode: int
 
     @property
     def listed(self) -> str:
         """The mode as `ls -l` shows it, such as `d-w-------`."""
-        return stat.filemode(stat.S_IFDIR | self.bits)
+        return stat.filemode(stat.S_IFDIR | self.mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +98,7 @@ class AuditReport:
             "directories": self.directories,
             "bytes": self.bytes,
             "partial_trees": [path_fields(path)["path"] for path in self.partial_trees],
-            "poisoned": [{**path_fields(found.path), "mode": found.mode} for found in self.poisoned],
+            "poisoned": [{**path_fields(found.path), "mode": f"{found.mode:04o}"} for found in self.poisoned],
             "unreadable": [
                 {**path_fields(left.path), "errno": left.errno, "reason": left.reason} for left in self.unreadable
             ],

@@ -18,7 +18,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cache_core.audit import audit_open
@@ -144,7 +144,7 @@ def clean_sync(
         timeout: Seconds to wait for the lock; None waits for ever.
         measure: Count `bytes_freed`; an lstat for each file.
         progress: Called every few hundred entries.
-        cancelled: Asked at every directory, every few hundred entries and while waiting; True stops.
+        cancelled: Asked as often, and while waiting; True stops.
         on_wait: Called once, when others hold the lock.
         surroundings: What must not be cleaned; None looks it up.
         clock: Monotonic seconds.
@@ -163,32 +163,19 @@ def clean_sync(
     if root is None:
         return CleanReport(path, True, 0, 0, 0, 0, (), clock() - start, dry_run=dry_run, residue_only=residue_only)
     job = _Job(root, kernel, Options(measure, progress, cancelled), residue_only, remove_root)
-    wait = Wait(timeout, cancelled, on_wait, clock, sleep)
     finished = False
     try:
         _require_cache(root, kernel, untagged=untagged)
         if remove_root:
             root.require_no_mount()
         if dry_run:
-            return _would_do(root, kernel, start, clock)
-        removal, left, empty, lock = job.under_lock(wait, force=force)
-        finished = empty or (residue_only and not left)
+            report = _would_do(root, kernel)
+        else:
+            report = job.under_lock(Wait(timeout, cancelled, on_wait, clock, sleep), force=force)
+            finished = report.succeeded
     finally:
         root.close(restore=not finished)
-    return CleanReport(
-        path,
-        empty,
-        removal.files_removed,
-        removal.directories_removed,
-        removal.bytes_freed,
-        removal.permissions_repaired + (root.old_mode is not None),
-        left,
-        clock() - start,
-        lock,
-        dry_run=False,
-        residue_only=residue_only,
-        cancelled=removal.cancelled,
-    )
+    return replace(report, seconds=clock() - start)
 
 
 def _require_cache(root: Root, kernel: Kernel, *, untagged: bool) -> None:
@@ -203,19 +190,10 @@ def _require_cache(root: Root, kernel: Kernel, *, untagged: bool) -> None:
         )
 
 
-def _would_do(root: Root, kernel: Kernel, start: float, clock: Callable[[], float]) -> CleanReport:
+def _would_do(root: Root, kernel: Kernel) -> CleanReport:
     found = audit_open(root.fd, root.path, kernel=kernel)
-    return CleanReport(
-        root.path,
-        found.empty,
-        found.files,
-        found.directories,
-        found.bytes_here_only,
-        0,
-        found.unreadable,
-        clock() - start,
-        dry_run=True,
-    )
+    counts = (found.files, found.directories, found.bytes_here_only)
+    return CleanReport(root.path, found.empty, *counts, 0, found.unreadable, 0, dry_run=True)
 
 
 class _Job:
@@ -228,24 +206,36 @@ class _Job:
         self._residue_only = residue_only
         self._remove_root = remove_root
 
-    def under_lock(self, wait: Wait, *, force: bool) -> tuple[Removal, tuple[Left, ...], bool, str]:
-        """Take the lock, remove, read again. Returns the removal, what is left, whether empty, and the lock."""
+    def under_lock(self, wait: Wait, *, force: bool) -> CleanReport:
+        """Take the lock, remove, read again."""
         try:
             lock, state = (None, LOCK_IGNORED) if force else self._lock(wait)
         except LockCancelledError:
-            cancelled = Removal(0, 0, 0, 0, (), cancelled=True)
-            left, empty = self._read_again(cancelled)
-            return cancelled, left, empty, LOCK_NOT_TAKEN
+            return self._report(Removal(0, 0, 0, 0, (), cancelled=True), LOCK_NOT_TAKEN)
         try:
-            removal = self._remove()
-            left, empty = self._read_again(removal)
-            if self._remove_root and empty and not self._residue_only:
-                left = self._remove_root_itself()
-                empty = not left
+            return self._report(self._remove(), state)
         finally:
             if lock is not None:
                 lock.release()
-        return removal, left, empty, state
+
+    def _report(self, removal: Removal, lock: str) -> CleanReport:
+        left, empty = self._read_again(removal)
+        if self._remove_root and empty and not (self._residue_only or removal.cancelled):
+            left = self._remove_root_itself()
+            empty = not left
+        return CleanReport(
+            self._root.path,
+            empty,
+            removal.files_removed,
+            removal.directories_removed,
+            removal.bytes_freed,
+            removal.permissions_repaired + (self._root.old_mode is not None),
+            left,
+            0,
+            lock,
+            residue_only=self._residue_only,
+            cancelled=removal.cancelled,
+        )
 
     def _lock(self, wait: Wait) -> tuple[Lock | None, str]:
         for _ in range(_NO_LOCK_MAX):

@@ -394,6 +394,14 @@ def test_a_lock_held_too_long(cache):
     os.close(fd)
 
 
+def test_cancelled_while_waiting_removes_nothing_not_even_an_empty_root(cache):
+    fd = holder(cache)
+    report = clean_sync(str(cache), remove_root=True, cancelled=lambda: True)
+    os.close(fd)
+    assert (report.cancelled, report.succeeded) == (True, False)
+    assert sorted(os.listdir(cache)) == [".lock", "CACHEDIR.TAG"]
+
+
 def test_force_ignores_the_lock_and_nothing_else(cache, place):
     (cache / "file").touch()
     fd = holder(cache)
