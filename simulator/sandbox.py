@@ -32,11 +32,11 @@ _NAME_ATTEMPTS_MAX = 100
 
 
 def default_parent(environment: dict[str, str] | os._Environ[str]) -> str:
-    """Where sandboxes go when nobody says: TMPDIR if given, else shared memory, else /tmp."""
+    """Where sandboxes go when nobody says: TMPDIR if given, else shared memory if we may write there, else /tmp."""
     given = environment.get("TMPDIR")
     if given:
         return given
-    return SHARED_MEMORY if os.path.isdir(SHARED_MEMORY) else "/tmp"  # noqa: S108
+    return SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK | os.X_OK) else "/tmp"  # noqa: S108
 
 
 @dataclass(slots=True)

@@ -33,7 +33,10 @@ class _OperatingSystem:
         self._kernel = kernel
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._kernel if name in _GATED else os, name)
+        found = getattr(self._kernel if name in _GATED else os, name)
+        # Kept, so that `func is os.lstat` (3.13's rmtree asks) holds for what was handed out before.
+        setattr(self, name, found)
+        return found
 
 
 def rmtree_of_this_interpreter(kernel: Kernel) -> Callable[[str], None]:

@@ -66,9 +66,8 @@ def test_the_hardened_cleaner_empties_the_cache_in_every_seed(storms):
 
 
 def test_the_model_of_uv_fails_in_exactly_the_poisoned_seeds(storms):
-    assert [report.seed for report in storms if not cleaner(report, MODEL).ok] == list(
-        report.seed for report in storms if poisoned(report)
-    )
+    failed = [report.seed for report in storms if not cleaner(report, MODEL).ok]
+    assert failed == [report.seed for report in storms if poisoned(report)]
     for report in filter(poisoned, storms):
         assert "Permission denied (os error 13)" in cleaner(report, MODEL).error
 

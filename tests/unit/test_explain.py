@@ -11,7 +11,7 @@ WHEEL = "entry/build/bdist.linux-x86_64/wheel"
 DIRECTORY = f"{WHEEL}/package"
 
 
-def step(actor, operation, path, number=None, mode=None, detail=None):
+def step(actor, operation, path, number=None, *, mode=None, detail=None):
     return (actor, "rmtree", operation, path, None, mode, number, detail, None)
 
 

@@ -1,0 +1,100 @@
+"""Sandboxes: gone afterwards, whatever happened in them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from simulator.errors import MachineError
+from simulator.sandbox import Sandbox, default_parent, survey, sweep
+
+
+def test_nothing_stays_behind(tmp_path):
+    with Sandbox.create(str(tmp_path)) as sandbox:
+        inside = f"{sandbox.fresh()}/poisoned"
+        os.mkdir(inside)
+        open(f"{inside}/file", "w").close()
+        os.chmod(inside, 0o200)
+        assert len(os.listdir(tmp_path)) == 2
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_fresh_round_finds_nothing_of_the_last(tmp_path):
+    with Sandbox.create(str(tmp_path)) as sandbox:
+        first = sandbox.fresh()
+        os.mkdir(f"{first}/left")
+        second = sandbox.fresh()
+        assert os.listdir(second) == []
+        assert not os.path.exists(first)
+
+
+def test_two_at_once_do_not_meet(tmp_path):
+    with Sandbox.create(str(tmp_path)) as one, Sandbox.create(str(tmp_path)) as other:
+        assert one.path != other.path
+        assert os.path.isdir(one.path)
+
+
+KILLED = """
+import os, signal, sys
+from simulator.sandbox import Sandbox
+sandbox = Sandbox.create(sys.argv[1])
+inside = sandbox.fresh() + "/poisoned"
+os.mkdir(inside)
+open(inside + "/file", "w").close()
+os.chmod(inside, 0)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_a_later_run_sweeps_what_a_killed_one_left(tmp_path):
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert len(os.listdir(tmp_path)) == 2
+    with Sandbox.create(str(tmp_path)) as held:
+        assert sorted(os.listdir(tmp_path)) == sorted(
+            [os.path.basename(held.path), os.path.basename(held.path) + ".lock"]
+        )
+        assert sweep(str(tmp_path)) == []
+        assert os.path.isdir(held.path)
+
+
+def test_what_is_not_ours_is_left_alone(tmp_path):
+    os.mkdir(tmp_path / "cachestorm-directory")
+    os.symlink("/etc/passwd", tmp_path / "cachestorm-link.lock")
+    os.mkfifo(tmp_path / "cachestorm-pipe.lock")
+    assert sweep(str(tmp_path)) == []
+    assert len(os.listdir(tmp_path)) == 3
+
+
+def test_a_name_that_is_taken_is_passed_over(tmp_path):
+    os.mkdir(tmp_path / f"cachestorm-{os.getpid()}-0")
+    with Sandbox.create(str(tmp_path)) as sandbox:
+        assert sandbox.path.endswith("-1")
+    assert os.listdir(tmp_path) == [f"cachestorm-{os.getpid()}-0"]
+
+
+@pytest.mark.parametrize("name", ["missing", "file", "closed"])
+def test_a_parent_that_will_not_do_gets_one_line(tmp_path, name):
+    (tmp_path / "file").touch()
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed").chmod(0o500)
+    with pytest.raises(MachineError) as caught:
+        Sandbox.create(str(tmp_path / name))
+    assert str(tmp_path / name) in caught.value.message
+    assert "--sandbox" in caught.value.message
+    assert caught.value.exit_code == 3
+
+
+def test_where_sandboxes_go(tmp_path):
+    assert default_parent({"TMPDIR": str(tmp_path)}) == str(tmp_path)
+    assert default_parent({}) in {"/dev/shm", "/tmp"}
+
+
+def test_the_ground_is_surveyed(tmp_path, ground):
+    assert survey(str(tmp_path)).free_bytes > 0
+    assert survey("/proc").is_tmpfs is False
+    if os.path.ismount("/dev/shm"):
+        assert survey(ground).is_tmpfs
