@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simulator.cli.output import files_and_directories, print_document, size
+from simulator.cli.output import print_document
 from simulator.cli.parameters import debug_option, examples, json_option
+from simulator.report.words import files_and_directories, size
 
 if TYPE_CHECKING:
     from cache_core.audit import AuditReport

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simulator.cli.output import counted, files_and_directories, note, print_document, size
+from simulator.cli.output import note, print_document
 from simulator.cli.parameters import Duration, debug_option, examples, json_option
 from simulator.cli.signals import Interruption
+from simulator.report.words import counted, files_and_directories, size
 
 if TYPE_CHECKING:
     from cache_core.cleaner import CleanReport

@@ -116,7 +116,7 @@ def scenario_of(token: Token, name_or_file: str | None, overrides: Overrides) ->
             "divergence",
             str(token),
             f"the token is of another run: its scenario has digest {token.scenario_digest}, '{scenario.origin}' with"
-            f" these options has {found}; give every option of its replay line, with the same version of cachestorm (and"
+            f" these options has {found}; give every option of its replay line, with the version of cachestorm (and"
             " of Python, if `rmtree` is a cleaner)",
         )
     return scenario

@@ -64,7 +64,7 @@ def _documents(text: str, lines: list[str]) -> list[dict[str, object]] | None:
             found = [json.loads(part) for part in parts]
         except ValueError:
             continue
-        return [item for item in found if isinstance(item, dict)]
+        return [item for item in found if isinstance(item, dict)] or None
     return None
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from simulator.actors.install import INSTALL
+from simulator.actors.install import DOWNLOAD, INSTALL, LOOK_UP, UNPACK
 from simulator.actors.toolchains.base import PHASES
 from simulator.gate import BLOCKED, DONE, STALLED
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _REDRAW_SECONDS = 0.1
 
+_BUILD_PHASES = (LOOK_UP, DOWNLOAD, UNPACK, *PHASES, INSTALL)
 _FETCHING = "looks up, downloads, unpacks"
 _BUILDING = "builds"
 _INSTALLING = "installs"
@@ -87,7 +88,9 @@ class PlainView:
         if actor.status == DONE:
             self._actors.remove(actor)
             how = "is killed" if actor.killed else "ends"
-            self._print(f"  {actor.name} {how} in {actor.phase} after {actor.steps:,} steps")
+            # A cleaner has no phases.
+            where = f" in {actor.phase}" if actor.phase in _BUILD_PHASES else ""
+            self._print(f"  {actor.name} {how}{where} after {actor.steps:,} steps")
         elif doing != _FETCHING:
             self._print(f"  {actor.name} {doing}")
 

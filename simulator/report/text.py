@@ -17,6 +17,7 @@ from rich.text import Text
 from cache_core.errors import shown
 from simulator.outcome import FAILED, KILLED, OK
 from simulator.report.story import render_story
+from simulator.report.words import files_and_directories
 from simulator.trace import errno_name
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from simulator.scenario import Scenario
 
 _STYLES = {OK: "green", FAILED: "red", KILLED: "magenta"}
+# A file or an issue takes wider lines than the 80 columns of a terminal that nobody knows.
+_WIDTH_ELSEWHERE = 100
 _PARTIAL = "partial tree"
 
 
@@ -44,7 +47,7 @@ class Report:
     @property
     def width(self) -> int:
         """Of the terminal, in columns."""
-        return self._console.width
+        return self._console.width if self._console.is_terminal else _WIDTH_ELSEWHERE
 
     def line(self, text: str = "", style: str = "") -> None:
         """One line, on the stream at once."""
@@ -77,7 +80,7 @@ class Report:
     def residue(self, residue: Residue) -> None:
         """Partial trees and poisoned directories, by the directory that they are in."""
         self.line()
-        self.line(f"residue: {residue.directories:,} directories and {residue.files:,} files in the cache", "bold")
+        self.line(f"residue: {files_and_directories(residue.files, residue.directories)} in the cache", "bold")
         if not residue.partial_trees and not residue.poisoned:
             self.line("  no partial build trees, no poisoned directories")
             return
@@ -94,7 +97,7 @@ class Report:
 
     def cleaner(self, outcome: CleanerOutcome) -> None:
         """What a cleaner did, and said."""
-        counts = f"{outcome.files_removed:,} files and {outcome.directories_removed:,} directories removed"
+        counts = f"{files_and_directories(outcome.files_removed, outcome.directories_removed)} removed"
         if outcome.killed:
             verdict, style = "killed", "magenta"
         elif outcome.empty is None:
@@ -183,4 +186,4 @@ def _why(build: BuildOutcome) -> str:
 
 def _shortened(sentence: str) -> str:
     """A sentence whose paths begin at their `build` directory."""
-    return re.sub(r"\S+?/build/", "build/", sentence)
+    return re.sub(r"[^\s(]+?/build/", "build/", sentence)

@@ -1,0 +1,96 @@
+"""Started as full root, the program puts itself under the permission bits; `clean` and `audit` keep what they have."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+
+PROGRAM = [sys.executable, "-c", "from simulator.cli.main import entry; entry()"]
+NOBODY = 65534
+SECONDS_MAX = 60
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        [*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def assert_nothing_is_left(process, sandboxes):
+    assert os.listdir(sandboxes) == []
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def test_root_reproduces_the_poison(tmp_path):
+    process = start("demo", "--json", "--sandbox", str(tmp_path))
+    out, errors = process.communicate(timeout=SECONDS_MAX)
+    document = json.loads(out)
+    assert document["residue"]["poisoned"], errors
+    assert document["cleaners"][0]["ok"] is False
+    assert_nothing_is_left(process, tmp_path)
+
+    # The token is the same that an ordinary user gets, and root replays it.
+    replayed = start("replay", document["token"], "--json", "--sandbox", str(tmp_path))
+    out, errors = replayed.communicate(timeout=SECONDS_MAX)
+    assert replayed.returncode == 1, errors
+    assert json.loads(out)["residue"] == document["residue"]
+
+
+def test_root_s_exit_codes_come_through(tmp_path):
+    for arguments, code in ((["--builds", "0"], 0), (["--builds", "0", "--cleaner", "none"], 2)):
+        process = start("run", *arguments, "--sandbox", str(tmp_path))
+        process.communicate(timeout=SECONDS_MAX)
+        assert process.returncode == code
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_parent_hands_a_signal_on(tmp_path, number):
+    process = start("run", "--seeds", "0:100000", "--json", "--sandbox", str(tmp_path))
+    process.stdout.readline()
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=SECONDS_MAX)
+    assert process.returncode == 128 + number
+    assert json.loads(out.splitlines()[-1])["kind"] == "interrupted"
+    assert_nothing_is_left(process, tmp_path)
+
+
+def test_the_child_goes_with_its_parent(tmp_path):
+    process = start("run", "--seeds", "0:100000", "--json", "--sandbox", str(tmp_path))
+    process.stdout.readline()
+    process.kill()
+    # The end of the output is the end of whoever could write it: the child.
+    out, errors = process.communicate(timeout=SECONDS_MAX)
+    assert json.loads(out.splitlines()[-1])["value"] == "SIGTERM"
+    assert "interrupted by SIGTERM" in errors
+    assert os.listdir(tmp_path) == []
+
+
+def test_clean_drops_nothing_and_empties_another_user_s_cache(tmp_path):
+    cache = tmp_path / "cache"
+    (cache / "entry").mkdir(parents=True)
+    (cache / "entry" / "file").write_text("x")
+    (cache / "CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55\n")
+    for path in (cache / "entry" / "file", cache / "entry", cache):
+        os.chown(path, NOBODY, NOBODY)
+    (cache / "entry").chmod(0o200)
+    audited = start("audit", str(cache), "--json")
+    assert json.loads(audited.communicate(timeout=SECONDS_MAX)[0])["files"] == 1
+    cleaned = start("clean", str(cache), "--json")
+    out, errors = cleaned.communicate(timeout=SECONDS_MAX)
+    assert cleaned.returncode == 0, errors
+    assert json.loads(out)["empty"] is True
+
+
+def test_doctor_says_that_root_can_run(tmp_path):
+    process = start("doctor", "--json", "--sandbox", str(tmp_path))
+    out, _ = process.communicate(timeout=SECONDS_MAX)
+    findings = {item["name"]: item for item in json.loads(out)["findings"]}
+    assert process.returncode == 0
+    assert "a run drops that" in findings["capabilities"]["value"]
+    assert findings["permission bits"]["ok"]
