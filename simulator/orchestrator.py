@@ -8,7 +8,6 @@ checks its own determinism as it goes.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import zipfile
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from cache_core.audit import audit
 from cache_core.errors import CacheError
-
 from simulator.actors.cleaners import CLEANERS, Cleaned
 from simulator.actors.install import InstallJob, install
 from simulator.actors.interpreter import PYTHON_VERSION
@@ -47,10 +45,10 @@ from simulator.randomness import Randomness
 from simulator.stage import CACHE, Stage
 from simulator.strategies import STRATEGIES
 from simulator.token import Token
-from simulator.trace import digest
+from simulator.trace import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from simulator.kernel import GatedKernel
     from simulator.sandbox import Sandbox
@@ -357,28 +355,33 @@ class _Run:
         violations = tuple(
             replace(item, expected=item.expected or item.oracle in tolerated) for item in self._violations
         )
-        trace_digest = self._trace_digest()
-        token = Token(scenario.name, scenario_digest(scenario), self._seed, scenario.schedule.segments, trace_digest)
+        rounds = tuple(item.steps for item in self._rounds)
+        trace = fingerprint(storm_once(rounds, len(self._storm)))
+        token = Token(scenario.name, scenario_digest(scenario), self._seed, scenario.schedule.segments, trace)
         strict = [item for item in self._cleaners if item.name not in scenario.expect.cleaners_may_fail]
         return RunReport(
             scenario=scenario.name,
             seed=self._seed,
             token=str(token),
-            trace_digest=trace_digest,
-            steps=sum(len(item.steps) for item in self._rounds),
+            trace_digest=trace.digest,
+            steps=sum(map(len, rounds)),
             switches=sum(item.switches for item in self._rounds),
             builds=self._builds,
             residue=self._residue,
             cleaners=(*middle, *self._cleaners),
             empty=bool(strict) and all(item.empty for item in strict),
             violations=violations,
-            rounds=tuple(item.steps for item in self._rounds),
+            rounds=rounds,
+            storm_steps=len(self._storm),
         )
 
-    def _trace_digest(self) -> str:
-        """Over all rounds. The storms are known to be alike, so the storm counts once."""
-        parts = [digest(self._storm), *(digest(item.steps[len(self._storm) :]) for item in self._rounds)]
-        return hashlib.sha256(" ".join(parts).encode()).hexdigest()[: len(parts[0])]
+
+def storm_once(rounds: Sequence[Sequence[RawStep]], storm_steps: int) -> list[RawStep]:
+    """All that happened, the storm (which is the same in every round) counted once."""
+    steps = list(rounds[0])
+    for later in rounds[1:]:
+        steps += later[storm_steps:]
+    return steps
 
 
 def scenario_digest(scenario: Scenario) -> str:

@@ -178,7 +178,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """One run, all its rounds. `rounds` holds the steps of each: the storm's, then the cleaner's."""
+    """One run, all its rounds. `rounds` holds the steps of each: `storm_steps` of the storm, then the cleaner's."""
 
     scenario: str
     seed: int
@@ -192,6 +192,7 @@ class RunReport:
     empty: bool
     violations: tuple[Violation, ...]
     rounds: Sequence[Sequence[RawStep]] = field(repr=False, default=())
+    storm_steps: int = 0
 
     @property
     def as_expected(self) -> bool:

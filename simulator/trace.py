@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ LIST_DESCRIPTOR = "scandir"  # by descriptor
 RawStep = tuple[str, str, str, str, "str | None", "int | None", "int | None", object, "str | None"]
 
 DIGEST_CHARACTERS = 16
+MARKS = 8
+_MARK_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 class Step(NamedTuple):
@@ -47,12 +50,51 @@ class Step(NamedTuple):
     injected: str | None
 
 
-def digest(steps: Sequence[RawStep]) -> str:
-    """16 hexadecimal digits that two runs share only if they made the same steps with the same results."""
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What tells whether two runs are the same, and roughly where they part.
+
+    Attributes:
+        digest: 16 hexadecimal digits that two runs share only if they made the same steps with the same results.
+        steps: how many.
+        marks: one character for each eighth of the steps: the first that differs is where the runs part (two
+            eighths that differ have the same character once in 32).
+    """
+
+    digest: str
+    steps: int
+    marks: str
+
+
+def fingerprint(steps: Sequence[RawStep]) -> Fingerprint:
+    """Of a run's steps, the storm counted once."""
+    hashes = [_hash_of(steps[first:last]) for first, last in _eighths(len(steps))]
+    whole = hashlib.sha256(b"".join(hashes)).hexdigest()[:DIGEST_CHARACTERS]
+    return Fingerprint(whole, len(steps), "".join(map(_mark, hashes)))
+
+
+def where_it_parts(steps: Sequence[RawStep], recorded: Fingerprint) -> tuple[int, int]:
+    """The steps, from 1 and both included, between which a run leaves the one that was recorded."""
+    eighths = _eighths(recorded.steps)
+    for (first, last), mark in zip(eighths, recorded.marks, strict=True):
+        if _mark(_hash_of(steps[first:last])) != mark:
+            return first + 1, last
+    return eighths[-1][1] + 1, max(len(steps), recorded.steps)
+
+
+def _eighths(count: int) -> list[tuple[int, int]]:
+    return [(count * part // MARKS, count * (part + 1) // MARKS) for part in range(MARKS)]
+
+
+def _hash_of(steps: Sequence[RawStep]) -> bytes:
     state = hashlib.sha256()
     for place in range(0, len(steps), 4096):
         state.update(repr(steps[place : place + 4096]).encode("utf-8", "surrogatepass"))
-    return state.hexdigest()[:DIGEST_CHARACTERS]
+    return state.digest()
+
+
+def _mark(hashed: bytes) -> str:
+    return _MARK_ALPHABET[hashed[0] % len(_MARK_ALPHABET)]
 
 
 def errno_name(number: int | None) -> str | None:

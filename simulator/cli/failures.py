@@ -31,6 +31,12 @@ _BAD_PATHS = (
     cache_errors.NotADirectoryRootError,
     cache_errors.MountedRootError,
 )
+# The library speaks of arguments; at the command line they are options.
+_OPTIONS = {
+    cache_errors.NotACacheError: "--untagged",
+    cache_errors.MountedRootError: "leave out --remove-root",
+    cache_errors.CacheInUseError: "--timeout, --force",
+}
 _SIGINT = 2
 
 
@@ -67,7 +73,8 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, CachestormError):
         return Failure(error.exit_code, error.kind, error.value, error.message)
     if isinstance(error, cache_errors.CacheError):
-        return Failure(_exit_of(error), error.kind, error.value, str(error))
+        option = _OPTIONS.get(type(error))
+        return Failure(_exit_of(error), error.kind, error.value, f"{error} ({option})" if option else str(error))
     if isinstance(error, click.ClickException):
         return Failure(USAGE, "usage", _wrong_value(error), _one_line(error.format_message()))
     if isinstance(error, click.Abort | KeyboardInterrupt):

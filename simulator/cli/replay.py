@@ -149,16 +149,20 @@ class _Replay:
         """The trace first, if there is one to compare with: it knows which step."""
         from simulator.cli.tokens import compare_with_trace  # noqa: PLC0415
         from simulator.errors import DivergenceError  # noqa: PLC0415
+        from simulator.orchestrator import storm_once  # noqa: PLC0415
+        from simulator.trace import where_it_parts  # noqa: PLC0415
 
         if self.recorded is not None:
             compare_with_trace(report, *self.recorded)
-        if report.trace_digest != self._token.trace_digest:
+        recorded = self._token.trace
+        if report.trace_digest != recorded.digest:
+            first, last = where_it_parts(storm_once(report.rounds, report.storm_steps), recorded)
             raise DivergenceError(
                 "divergence",
                 str(self._token),
-                f"the replay went another way: its trace has digest {report.trace_digest}, the token's run had"
-                f" {self._token.trace_digest}; to learn which step differs, write both with `run --trace` or give the"
-                " other one's with --against",
+                f"the replay parts from the token's run between steps {first:,} and {last:,} of {recorded.steps:,}: the"
+                " scenario is the same, so this machine (kernel, file system) or this build of cachestorm answers"
+                " otherwise there; for the very step, give the other run's trace (`run --trace FILE`) with --against",
             )
 
     def _print(self, report: RunReport, number: int) -> None:

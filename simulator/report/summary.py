@@ -10,7 +10,7 @@ from simulator.outcome import FAILED
 from simulator.report.text import summary_of_builds
 
 if TYPE_CHECKING:
-    from simulator.outcome import RunReport
+    from simulator.outcome import CleanerOutcome, RunReport
 
 
 def line_of(report: RunReport) -> str:
@@ -19,7 +19,7 @@ def line_of(report: RunReport) -> str:
     parts = [
         f"seed {report.seed}: {summary_of_builds(report.builds)}",
         f"{len(report.residue.poisoned)} poisoned, {len(report.residue.partial_trees)} partial",
-        *(f"{cleaner.name} {'ok' if cleaner.ok else 'failed'}" for cleaner in report.cleaners),
+        *(f"{_label(cleaner)} {'ok' if cleaner.ok else 'failed'}" for cleaner in report.cleaners),
         f"{len(report.violations) - unexpected} expected violations",
     ]
     if unexpected:
@@ -57,7 +57,8 @@ class Summary:
         self.failed += sum(build.outcome == FAILED for build in report.builds)
         self.switches.append(report.switches or 0)
         for cleaner in report.cleaners:
-            self.cleaner_failures[cleaner.name] = self.cleaner_failures.get(cleaner.name, 0) + (not cleaner.ok)
+            label = _label(cleaner)
+            self.cleaner_failures[label] = self.cleaner_failures.get(label, 0) + (not cleaner.ok)
 
     def lines(self, seconds: float) -> list[str]:
         """The table.
@@ -78,6 +79,10 @@ class Summary:
         ]
         width = max(len(name) for name, _ in rows)
         return [f"{name:<{width}}  {value}" for name, value in rows]
+
+
+def _label(cleaner: CleanerOutcome) -> str:
+    return f"{cleaner.name} (in the storm)" if cleaner.empty is None else cleaner.name
 
 
 def _share(part: int, whole: int, of: str) -> str:

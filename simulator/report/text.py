@@ -102,6 +102,7 @@ class Report:
             verdict, style = "killed", "magenta"
         elif outcome.empty is None:
             verdict, style = ("done" if outcome.ok else "failed"), "" if outcome.ok else "red"
+            verdict += " (in the storm)"
         else:
             verdict, style = ("cache is empty", "green") if outcome.empty else ("cache is NOT empty", "red")
         self.line(f"{outcome.name}: {verdict}; {counts}", style)

@@ -80,5 +80,6 @@ class Replay:
         return DivergenceError(
             "divergence",
             code,
-            f"replay diverges at step {step}: by segment {self._place + 1} of the schedule {name} moves, but it {state}",
+            f"replay diverges at step {step}: by segment {self._place + 1} of the schedule {name} moves, but it"
+            f" {state}",
         )
