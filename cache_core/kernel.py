@@ -15,7 +15,7 @@ import ctypes
 import errno
 import fcntl
 import os
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +68,7 @@ class Listing(Protocol):
 
     def __next__(self) -> DirEntry: ...
 
-    def __enter__(self) -> Listing: ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
@@ -119,9 +119,7 @@ class Kernel(Protocol):
     ) -> None:
         """link(2)."""
 
-    def symlink(
-        self, src: str, dst: str, target_is_directory: bool = False, *, dir_fd: int | None = None
-    ) -> None:
+    def symlink(self, src: str, dst: str, target_is_directory: bool = False, *, dir_fd: int | None = None) -> None:
         """symlink(2)."""
 
     def readlink(self, path: str, *, dir_fd: int | None = None) -> str:
@@ -196,7 +194,7 @@ def _chmod_descriptor(fd: int, mode: int) -> None:
     # Before Linux 6.6 the call is unknown; container filters answer EPERM for calls they do not know, so only a
     # kernel that has it can be believed about EPERM, and /proc gives the same answer there.
     if number in (errno.ENOSYS, errno.EPERM):
-        os.chmod(f"/proc/self/fd/{fd}", mode)  # noqa: TID251 - this is the adapter
+        os.chmod(f"/proc/self/fd/{fd}", mode)
         return
     raise OSError(number, os.strerror(number))
 

@@ -48,7 +48,7 @@ class Token:
         """The pasteable form."""
         who = f"s{self.seed}" + (f"_{self.segments}" if self.segments else "")
         marks = _base36(self.trace.steps) + self.trace.marks
-        body = ".".join([FORMAT, self.scenario, self.scenario_digest, who, self.trace.digest, marks])
+        body = f"{FORMAT}.{self.scenario}.{self.scenario_digest}.{who}.{self.trace.digest}.{marks}"
         return f"{body}.{_check(body)}"
 
 

@@ -1,0 +1,1 @@
+"""Actors: simulated installs, the toolchains that they build with, cleaners."""

@@ -49,7 +49,8 @@ class Cleaner:
 
 def _hardened(kernel: Kernel, root: str, identity: str) -> Cleaned:
     del identity
-    report = clean_sync(root, kernel=kernel)
+    # Another cleaner may have had the tag before it stopped; that this is a cache, the simulator knows.
+    report = clean_sync(root, kernel=kernel, untagged=True)
     if report.empty:
         return Cleaned(report.files_removed, report.directories_removed)
     left = report.left[0] if report.left else None

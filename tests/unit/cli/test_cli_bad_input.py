@@ -5,6 +5,9 @@ import sys
 import pytest
 
 from simulator.token import Token
+from simulator.trace import MARKS, Fingerprint
+
+NO_TRACE = Fingerprint("0" * 16, 1, "a" * MARKS)
 
 THREE_MISTAKES = """
 version = 1
@@ -94,7 +97,7 @@ def test_three_mistakes_in_a_scenario_are_told_at_once(cachestorm, tmp_path):
 
 
 def test_a_damaged_token_is_told_from_none(cachestorm):
-    token = str(Token("issue-3515", "0" * 8, 7, "", "0" * 16))
+    token = str(Token("issue-3515", "0" * 8, 7, "", NO_TRACE))
     damaged = token.replace("s7", "s8")
     result = cachestorm("replay", damaged)
     assert result.exit_code == 2
@@ -102,7 +105,7 @@ def test_a_damaged_token_is_told_from_none(cachestorm):
 
 
 def test_a_token_of_other_options_names_both_digests(cachestorm):
-    token = str(Token("issue-3515", "0" * 8, 7, "", "0" * 16))
+    token = str(Token("issue-3515", "0" * 8, 7, "", NO_TRACE))
     result = cachestorm("replay", token, "--builds", "3", "--json")
     assert result.exit_code == 2
     assert result.document["kind"] == "divergence"
@@ -112,7 +115,7 @@ def test_a_token_of_other_options_names_both_digests(cachestorm):
 
 
 def test_a_token_of_a_scenario_file_asks_for_the_file(cachestorm):
-    result = cachestorm("replay", str(Token("mine", "0" * 8, 7, "", "0" * 16)))
+    result = cachestorm("replay", str(Token("mine", "0" * 8, 7, "", NO_TRACE)))
     assert result.exit_code == 2
     assert "--scenario" in result.stderr
 
