@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simulator.cli.output import print_document
-from simulator.cli.parameters import SEED, Duration, debug_option, examples, json_option, sandbox_option
+from simulator.cli.parameters import DEFAULT_SEED, SEED, Duration, debug_option, examples, json_option, sandbox_option
 from simulator.cli.signals import Interruption
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from simulator.scenario import Scenario
 
 SCENARIO = "issue-3515"
-DEFAULT_SEED = 1
 # Between 15 and 90 % of the seeds poison: 50 that do not, in a row, are a bug (0.85 ** 50 is 0.0003).
 _SEEDS_TRIED_MAX = 50
 # Slow enough to watch on a terminal: some ten thousand steps.
@@ -140,11 +139,11 @@ class _Narrator:
         self._view.end()
         self._out.builds(builds)
         self._out.residue(residue)
-        self._out.line()
 
     def cleaner_begins(self, round_number: int, name: str, actors: list[Actor]) -> None:
         """Next."""
         del round_number
+        self._out.line()
         self._view.begin(f"the cleaner {name} on this cache:", actors)
 
     def cleaner_ends(self, round_number: int, outcome: CleanerOutcome) -> None:
@@ -152,4 +151,3 @@ class _Narrator:
         del round_number
         self._view.end()
         self._out.cleaner(outcome)
-        self._out.line()

@@ -6,6 +6,7 @@ stderr, stdout is valid JSON with `--json`. Costs: click; what a command needs i
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -15,10 +16,14 @@ import click
 
 from simulator.cli.failures import BROKEN_PIPE, report
 from simulator.cli.parameters import OWN_PROCESS, examples
+from simulator.errors import MachineError
 from simulator.naming import unknown_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+# What a write meets where there is no room for what it writes.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 # In the order in which a newcomer meets them.
 _COMMANDS = {
@@ -67,6 +72,12 @@ class Program(click.Group):
         except BrokenPipeError:
             _silence_stdout()
             raise click.exceptions.Exit(BROKEN_PIPE) from None
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            _silence_stdout()
+            reason = f"a write failed: {error.strerror}; make room for the output, or for the sandbox with --sandbox"
+            raise MachineError("space", error.strerror or "", reason) from error
         return status
 
     def main(

@@ -10,6 +10,7 @@ import click
 
 from simulator.cli.output import print_document
 from simulator.cli.parameters import (
+    DEFAULT_SEED,
     SEED,
     SeedRange,
     debug_option,
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from simulator.report.live import View
     from simulator.report.summary import Summary
     from simulator.scenario import Scenario
-
-DEFAULT_SEED = 1
 
 
 @click.command(

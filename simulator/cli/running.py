@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import trio
 
 from simulator.orchestrator import Options, run
+from simulator.report.words import counted
 from simulator.sandbox import Sandbox
 from simulator.solo import solo
 
@@ -38,7 +39,7 @@ class Watcher:
     def storm_begins(self, round_number: int, actors: list[Actor]) -> None:
         """The first storm is shown; the others are the same."""
         if round_number == 1:
-            self._view.begin(f"the storm: {len(actors)} actors on one cache", actors)
+            self._view.begin(f"the storm: {counted(len(actors), 'actor')} on one cache", actors)
 
     def storm_ends(self, round_number: int, builds: tuple[BuildOutcome, ...], residue: Residue, cache: str) -> None:
         """Over."""
