@@ -33,11 +33,16 @@ class Paths:
             return ".."
         return OUTSIDE if path.startswith("/") else path
 
-    @staticmethod
-    def below(directory: str, name: str) -> str:
-        """The path of `name`, resolved from a directory that is shown as `directory`."""
+    def below(self, directory: str, name: str) -> str:
+        """The path of `name`, resolved from a directory that is shown as `directory`.
+
+        Whoever comes down from the sandbox by descriptors meets the cache under the same name as everybody else: a
+        lock is known by its path.
+        """
         if name == ".":
             return directory
         if name == "..":
             return directory.rpartition("/")[0] or ("." if directory not in {".", ".."} else "..")
+        if directory == "..":
+            return self.shown(f"{self._sandbox}/{name}")
         return name if directory == "." else f"{directory}/{name}"
