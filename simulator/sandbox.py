@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import stat
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -166,7 +167,9 @@ class Ground:
 def survey(parent: str) -> Ground:
     """Look at `parent` before a run."""
     counts = os.statvfs(parent)
-    return Ground(_file_system_of(os.path.realpath(parent)) == "tmpfs", counts.f_bavail * counts.f_frsize)
+    # A tmpfs mounted without a limit counts no blocks at all.
+    free = counts.f_bavail * counts.f_frsize if counts.f_blocks else sys.maxsize
+    return Ground(_file_system_of(os.path.realpath(parent)) == "tmpfs", free)
 
 
 def _file_system_of(path: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cache_core.cleaner import clean_sync
+from cache_core.surroundings import NOWHERE
 from simulator.actors.interpreter import rmtree_of_this_interpreter
 from simulator.actors.uv_cleaners import UvCleanError, clean_as_0_1_42, clean_as_0_13_9
 
@@ -49,8 +50,9 @@ class Cleaner:
 
 def _hardened(kernel: Kernel, root: str, identity: str) -> Cleaned:
     del identity
-    # Another cleaner may have had the tag before it stopped; that this is a cache, the simulator knows.
-    report = clean_sync(root, kernel=kernel, untagged=True)
+    # Another cleaner may have had the tag before it stopped; that this is a cache, and nobody's home or working
+    # directory, the simulator knows.
+    report = clean_sync(root, kernel=kernel, untagged=True, surroundings=NOWHERE)
     if report.empty:
         return Cleaned(report.files_removed, report.directories_removed)
     left = report.left[0] if report.left else None

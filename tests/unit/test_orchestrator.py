@@ -1,0 +1,200 @@
+"""One run, end to end: rounds, observers, faults on cleaners, and what happens when something is wrong."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+import trio
+
+from simulator import orchestrator
+from simulator.actors import toolchains
+from simulator.actors.cleaners import CLEANERS, Cleaned, Cleaner
+from simulator.actors.toolchains.setuptools_wheel import SetuptoolsWithWheel
+from simulator.errors import InternalError
+from simulator.faults import parse_fault
+from simulator.orchestrator import Options
+from simulator.sandbox import Sandbox
+from simulator.scenario_file import load_scenario
+from tests.support.runs import run_one
+
+
+@pytest.fixture
+def scenario():
+    small = load_scenario("issue-3515-loop")
+    return replace(small, builds=2, cleaners_after=("hardened",))
+
+
+def go(scenario, ground, options=None, seed=0):
+    async def main():
+        with Sandbox.create(ground) as sandbox:
+            return await orchestrator.run(scenario, seed, sandbox, options)
+
+    return trio.run(main)
+
+
+class Watcher:
+    def __init__(self):
+        self.seen = []
+
+    def storm_begins(self, round_number, actors):
+        self.seen.append(("storm", round_number, [actor.name for actor in actors]))
+
+    def storm_ends(self, round_number, builds, residue, cache):
+        assert os.path.isdir(cache)
+        self.seen.append(("residue", round_number, len(builds), residue.files > 0))
+
+    def cleaner_begins(self, round_number, name, actors):
+        self.seen.append(("cleaner", round_number, name, len(actors)))
+
+    def cleaner_ends(self, round_number, outcome):
+        self.seen.append(("cleaned", round_number, outcome.ok))
+
+
+def test_each_cleaner_gets_a_round_with_the_whole_residue(scenario, ground):
+    watcher = Watcher()
+    report = go(replace(scenario, cleaners_after=("hardened", "rmtree")), ground, Options(observer=watcher))
+    assert [event[:2] for event in watcher.seen] == [
+        ("storm", 1), ("residue", 1), ("cleaner", 1), ("cleaned", 1),
+        ("storm", 2), ("residue", 2), ("cleaner", 2), ("cleaned", 2),
+    ]  # fmt: skip
+    assert watcher.seen[0][2] == ["build-1", "build-2"]
+    first, second = (list(steps[: report.storm_steps]) for steps in report.rounds)
+    assert first == second
+    assert report.cleaners[0].files_removed > 0
+
+
+def test_a_demonstration_chains_them_on_one_cache(scenario, ground):
+    report = go(replace(scenario, cleaners_after=("hardened", "hardened")), ground, Options(chain=True))
+    assert len(report.rounds) == 1
+    first, second = report.cleaners
+    assert first.files_removed > 0
+    assert second.ok
+    assert second.files_removed == 0
+
+
+def test_without_a_cleaner_the_cache_is_not_called_empty(scenario, ground):
+    report = go(replace(scenario, cleaners_after=()), ground)
+    assert report.empty is False
+    assert report.cleaners == ()
+    assert report.residue.files > 0
+
+
+def test_nobody_to_run_is_a_run(scenario, ground):
+    report = go(replace(scenario, builds=0), ground)
+    assert report.empty
+    assert report.builds == ()
+
+
+def test_a_killed_cleaner_is_said_to_be_killed(scenario, ground):
+    report = go(replace(scenario, faults=(parse_fault("cleaner:40:kill"),)), ground)
+    (outcome,) = report.cleaners
+    assert outcome.killed
+    assert not outcome.ok
+    assert not report.empty
+    assert "cache-empty" in {violation.oracle for violation in report.violations}
+    # It never said anything, so it did not lie.
+    assert "cleaner-honest" not in {violation.oracle for violation in report.violations}
+
+
+def test_a_cleaner_that_lies_is_caught(scenario, ground, monkeypatch):
+    monkeypatch.setitem(CLEANERS, "hardened", Cleaner(lambda *_: Cleaned(), "does nothing"))
+    oracles = {violation.oracle: violation for violation in go(scenario, ground).violations if not violation.expected}
+    assert set(oracles) == {"cache-empty", "cleaner-honest"}
+    assert "reported success" in oracles["cleaner-honest"].sentence
+
+
+def test_a_cleaner_that_reaches_out_is_caught(scenario, ground, monkeypatch):
+    def careless(kernel, root, identity):
+        kernel.chmod(f"{root}/../neighbours/kept.txt", 0o666)
+        return CLEANERS["rmtree"].run(kernel, root, identity)
+
+    monkeypatch.setitem(CLEANERS, "hardened", Cleaner(careless, "chmods a neighbour"))
+    (violation,) = [item for item in go(scenario, ground).violations if item.oracle == "outside"]
+    assert "neighbours/kept.txt" in violation.sentence
+
+
+def test_a_cleaner_that_cries_wolf_is_caught(scenario, ground, monkeypatch):
+    def pessimist(kernel, root, identity):
+        CLEANERS["rmtree"].run(kernel, root, identity)
+        return Cleaned(error="could not")
+
+    monkeypatch.setitem(CLEANERS, "hardened", Cleaner(pessimist, "cleans, and says it did not"))
+    (violation,) = [item for item in go(scenario, ground).violations if item.oracle == "cleaner-honest"]
+    assert violation.signature == "cleaner-honest:hardened:false-alarm"
+
+
+def test_a_wheel_that_is_not_whole_is_caught(scenario, ground, monkeypatch):
+    class Forgetful(SetuptoolsWithWheel):
+        def build_wheel(self, kernel, request, enter_phase):
+            victim = next(file.path for file in request.package.files if file.path.endswith("/tracer.py"))
+            fd = kernel.open(f"{request.source}/{victim}", os.O_WRONLY | os.O_TRUNC)
+            kernel.close(fd)
+            return super().build_wheel(kernel, request, enter_phase)
+
+    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Forgetful(scenario.toolchain, revision=1))
+    report = go(replace(scenario, builds=1), ground)
+    signatures = {violation.signature for violation in report.violations}
+    assert signatures == {"wheel-whole:published:truncated", "wheel-whole:installed:truncated"}
+
+
+def test_a_bug_in_an_actor_is_no_outcome(scenario, ground, monkeypatch):
+    class Broken(SetuptoolsWithWheel):
+        def build_wheel(self, kernel, request, enter_phase):
+            raise ZeroDivisionError
+
+    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Broken(scenario.toolchain, revision=1))
+    with pytest.raises(ZeroDivisionError):
+        go(scenario, ground)
+
+
+def test_a_storm_that_does_not_repeat_is_our_bug(scenario, ground, monkeypatch):
+    calls = []
+
+    class Moody(SetuptoolsWithWheel):
+        def build_wheel(self, kernel, request, enter_phase):
+            calls.append(1)
+            if len(calls) > 2:
+                kernel.stat(request.source)
+            return super().build_wheel(kernel, request, enter_phase)
+
+    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Moody(scenario.toolchain, revision=1))
+    with pytest.raises(InternalError, match=r"round 2 differs from round 1 at step \d+"):
+        go(replace(scenario, cleaners_after=("hardened", "hardened")), ground)
+
+
+def test_an_interrupted_run_leaves_nothing(scenario, tmp_path):
+    asked = []
+
+    def after_a_while():
+        asked.append(1)
+        return len(asked) > 300
+
+    with pytest.raises(KeyboardInterrupt):
+        go(scenario, str(tmp_path), Options(interrupted=after_a_while))
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_callers_umask_comes_back(scenario, ground):
+    before = os.umask(0o077)
+    try:
+        one = go(scenario, ground)
+        assert os.umask(0o077) == 0o077
+    finally:
+        os.umask(before)
+    assert one.trace_digest == go(scenario, ground).trace_digest
+
+
+def test_the_document_has_the_fields_of_the_contract(scenario, ground):
+    document = run_one(load_scenario("issue-3515"), 3, ground).document()
+    assert list(document) == [
+        "schema", "scenario", "seed", "token", "trace_digest", "steps", "switches", "builds", "residue", "cleaners",
+        "empty", "violations",
+    ]  # fmt: skip
+    failed = next(build for build in document["builds"] if build["outcome"] == "failed")
+    assert {"type", "errno", "operation", "path"} <= set(failed["error"])
+    assert set(document["residue"]) == {"directories", "files", "partial_trees", "poisoned"}
+    assert document["residue"]["poisoned"][0]["mode"] == "0200"
+    assert set(document["cleaners"][0]) == {"name", "ok", "error", "files_removed", "directories_removed"}
+    assert set(document["violations"][0]) == {"oracle", "signature", "sentence", "expected"}
