@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.faults import ActorFaults
+    from simulator.step import Call
     from simulator.strategies.base import Strategy
     from simulator.trace import RawStep
 
@@ -46,7 +47,7 @@ class Actor:
     dead: bool = False
     phase: str = "start"
     steps: int = 0
-    pending: tuple[str, str] | None = None
+    pending: Call | None = None
     waits_for: str | None = None
     killed: bool = False
     last_failure: RawStep | None = None
@@ -106,7 +107,13 @@ class Gate:
             insort(self._enabled, actor, key=_by_index)
             # Who arrives last is up to the host; who counts as the current actor must not be.
             return None if self._starting else self._pick(self.actors[0])
-        return self._pick(actor)
+        # The usual case, kept short: it happens at every step. `actor` itself is enabled, so somebody is.
+        if self.stopped is not None or self.interrupted() or len(self.steps) > self.limit:
+            return self._pick(actor)
+        chosen = self._choose(self._enabled, actor)
+        if chosen is not self._last:
+            self._count_switch(chosen)
+        return chosen
 
     def block(self, actor: Actor, lock: str) -> Actor | None:
         """`actor` found `lock` held by another: it cannot move until it is released. Who moves now."""

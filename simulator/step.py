@@ -1,0 +1,211 @@
+"""One step: the turn has come, so make the call on the real file system, once, and record it.
+
+Here is also what a call changes in our own books (descriptors, locks, logical times), what of its result may be
+recorded, and what a fault does in its place.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Any
+
+from cache_core.kernel import REAL
+from simulator.errors import ActorKilled, BuildFailedError
+from simulator.faults import AFTER, BEFORE, BUILD_ERROR, KILL, SHORT, STALL, errno_of
+from simulator.listing import GatedListing
+from simulator.trace import CREATE, CREATE_EXCL, OPEN, OPENDIR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulator.clock import LogicalTimes
+    from simulator.faults import Fault
+    from simulator.gate import Actor, Gate
+    from simulator.paths import Paths
+
+# What an actor is about to do: operation, path as shown, target, mode, what to do with the result (None: as it is),
+# the real call, its arguments, its keywords (None: none). A plain tuple: one is made for every step.
+Call = tuple[
+    str,
+    str,
+    "str | None",
+    "int | None",
+    "Callable[[str, str | None, tuple[Any, ...], Any], tuple[Any, object]] | None",
+    "Callable[..., Any]",
+    "tuple[Any, ...]",
+    "dict[str, Any] | None",
+]
+
+UNLOCK = "unlock"
+
+_OPENS = frozenset({OPEN, OPENDIR, CREATE, CREATE_EXCL})
+_CHANGES_CONTENT = os.O_CREAT | os.O_TRUNC
+
+
+class StallRequested(Exception):  # noqa: N818 - a signal from the fault to the waiting loop, never seen outside
+    """The fault `stall` is due: stand still, then make the call."""
+
+
+class Stepper:
+    """Makes the steps of one actor.
+
+    Args:
+        gate: the run's gate, which holds the record.
+        actor: whose steps.
+        paths: how paths are shown.
+        times: the run's logical times.
+    """
+
+    def __init__(self, gate: Gate, actor: Actor, paths: Paths, times: LogicalTimes) -> None:
+        self._gate = gate
+        self._actor = actor
+        self._paths = paths
+        self._times = times
+        self._record = gate.steps.append
+
+    def _perform(self, call: Call) -> Any:
+        actor = self._actor
+        if actor.dead:
+            raise ActorKilled(actor.name)
+        actor.steps += 1
+        operation, path, target, mode, after, function, arguments, keywords = call
+        if actor.faults is not None:
+            fault = actor.faults.due(actor.steps, actor.phase, operation)
+            if fault is not None:
+                return self._perform_with(fault, call)
+        try:
+            result = function(*arguments) if keywords is None else function(*arguments, **keywords)
+        except OSError as error:
+            self._note(call, error.errno, None)
+            raise
+        detail = None
+        if after is not None:
+            result, detail = after(path, target, arguments, result)
+        self._record((actor.name, actor.phase, operation, path, target, mode, None, detail, None))
+        return result
+
+    def _note(self, call: Call, number: int | None, injected: str | None, detail: object = None) -> None:
+        """Record a step that is not an ordinary success."""
+        actor = self._actor
+        step = (actor.name, actor.phase, *call[:4], number, detail, injected)
+        self._record(step)
+        if number is not None:
+            actor.last_failure = step
+
+    # Faults.
+
+    def _perform_with(self, fault: Fault, call: Call) -> Any:
+        actor = self._actor
+        _, path, target, _, after, _, arguments, _ = call
+        if fault.action == KILL:
+            self.give_up(KILL)
+            actor.killed = True
+            actor.dead = True
+            raise ActorKilled(actor.name)
+        if fault.action == BUILD_ERROR:
+            self._record((actor.name, actor.phase, BUILD_ERROR, path, None, None, None, None, BEFORE))
+            raise BuildFailedError(f"injected at step {actor.steps} in {actor.phase}")
+        if fault.action == STALL:
+            raise StallRequested
+        if fault.when == SHORT and after is not None:
+            fd, data = arguments
+            result, detail = after(path, target, arguments, REAL.write(fd, data[: max(1, len(data) // 2)]))
+            self._note(call, None, SHORT, detail)
+            return result
+        number = errno_of(fault)
+        if fault.when == AFTER:
+            self._let_it_happen(call)
+        self._note(call, number, fault.when)
+        raise OSError(number, os.strerror(number), path)
+
+    def _let_it_happen(self, call: Call) -> None:
+        """The effect of a call whose caller will be told that it failed."""
+        operation, path, target, _, after, function, arguments, keywords = call
+        try:
+            result = function(*arguments, **(keywords or {}))
+        except OSError as error:
+            self._note(call, error.errno, None)
+            raise
+        if after is not None:
+            result, _ = after(path, target, arguments, result)
+        if operation in _OPENS:
+            # The caller never learns the descriptor; the kernel would not have handed one out.
+            del self._actor.descriptors[result]
+            REAL.close(result)
+
+    def give_up(self, operation: str) -> None:
+        """One step: every descriptor and lock of the actor goes, as at the end of a process."""
+        actor = self._actor
+        for fd in actor.descriptors:
+            REAL.close(fd)
+        locks = set(actor.locks.values())
+        if operation == KILL or actor.descriptors:
+            self._record((actor.name, actor.phase, operation, ".", None, None, None, len(actor.descriptors), None))
+        actor.descriptors.clear()
+        actor.locks.clear()
+        for lock in locks:
+            self._gate.release(lock)
+
+    # What a call changed in our books, and what of its result may be recorded.
+
+    def _opened(self, path: str, target: str | None, arguments: tuple[Any, ...], fd: int) -> tuple[int, object]:
+        del target
+        self._actor.descriptors[fd] = path
+        if arguments[1] & _CHANGES_CONTENT:
+            self._times.modified(path, len(self._gate.steps))
+        return fd, None
+
+    def _closed(self, path: str, target: str | None, arguments: tuple[Any, ...], result: None) -> tuple[None, object]:
+        del path, target
+        actor, fd = self._actor, arguments[0]
+        actor.descriptors.pop(fd, None)
+        if actor.locks:
+            lock = actor.locks.pop(fd, None)
+            if lock is not None:
+                self._gate.release(lock)
+        return result, None
+
+    def _wrote(self, path: str, target: str | None, arguments: tuple[Any, ...], length: int) -> tuple[int, object]:
+        del target, arguments
+        self._times.modified(path, len(self._gate.steps))
+        return length, length
+
+    def _timed(self, path: str, target: str | None, arguments: tuple[Any, ...], result: None) -> tuple[None, object]:
+        del target, arguments
+        self._times.modified(path, len(self._gate.steps))
+        return result, None
+
+    def _renamed(self, path: str, target: str | None, arguments: tuple[Any, ...], result: None) -> tuple[None, object]:
+        del arguments
+        self._times.moved(path, target or "")
+        return result, None
+
+    def _read_link(self, path: str, target: str | None, arguments: tuple[Any, ...], led: str) -> tuple[str, object]:
+        del path, target, arguments
+        return led, self._paths.shown(led)
+
+    def _status(
+        self, path: str, target: str | None, arguments: tuple[Any, ...], status: os.stat_result
+    ) -> tuple[os.stat_result, object]:
+        del target, arguments
+        mode = status.st_mode
+        return self._times.shown(path, status), (mode, status.st_size if stat.S_ISREG(mode) else 0)
+
+    def _listed(
+        self, path: str, target: str | None, arguments: tuple[Any, ...], entries: list[os.DirEntry[str]]
+    ) -> tuple[GatedListing, object]:
+        del path, target
+        where = arguments[0]
+        names = tuple(entry.name for entry in entries)
+        return GatedListing(entries, self, where if isinstance(where, int) else None), names
+
+    def _locked(self, path: str, target: str | None, arguments: tuple[Any, ...], result: None) -> tuple[None, object]:
+        fd = arguments[0]
+        if target != UNLOCK:
+            # A conversion gives the old lock up for a moment: others may have their turn.
+            self._gate.release(path)
+            self._actor.locks[fd] = path
+        elif self._actor.locks.pop(fd, None) is not None:
+            self._gate.release(path)
+        return result, None
