@@ -27,8 +27,9 @@ from rich.table import Table
 from cache_core import privileges
 from cache_core.kernel import REAL
 from simulator import orchestrator
+from simulator.actor import Actor
 from simulator.clock import LogicalTimes
-from simulator.gate import Actor, Gate
+from simulator.gate import Gate
 from simulator.hosts.base import Party
 from simulator.hosts.trio_host import TrioHost
 from simulator.paths import Paths

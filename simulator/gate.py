@@ -12,49 +12,22 @@ Cost of a step that does not switch: one call of `Strategy.choose` and a few att
 from __future__ import annotations
 
 from bisect import insort
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
+
+from simulator.actor import BLOCKED, DONE, ENABLED, STALLED, STARTING, Actor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulator.faults import ActorFaults
-    from simulator.step import Call
     from simulator.strategies.base import Strategy
     from simulator.trace import RawStep
 
 # A run of 256 builds makes about 1.5 million steps; ten times that is a loop that will not end.
 STEPS_MAX = 20_000_000
 
-STARTING = "starting"
-ENABLED = "enabled"
-BLOCKED = "blocked"  # waits for a lock that somebody holds
-STALLED = "stalled"  # a fault: waits until nobody else can move
-DONE = "done"
-
 _by_index = attrgetter("index")
-
-
-@dataclass(slots=True, eq=False)
-class Actor:
-    """One party of a run, as the gate, the kernel and the hosts see it."""
-
-    name: str
-    index: int
-    faults: ActorFaults | None = None
-    status: str = STARTING
-    dead: bool = False
-    phase: str = "start"
-    steps: int = 0
-    pending: Call | None = None
-    waits_for: str | None = None
-    killed: bool = False
-    last_failure: RawStep | None = None
-    # Open descriptors, with the path each was opened by.
-    descriptors: dict[int, str] = field(default_factory=dict)
-    # Descriptors that hold a flock, with the lock's path.
-    locks: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

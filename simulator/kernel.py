@@ -28,10 +28,10 @@ from simulator.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, OPE
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from simulator.actor import Actor, Call
     from simulator.clock import LogicalTimes
-    from simulator.gate import Actor, Gate
+    from simulator.gate import Gate
     from simulator.paths import Paths
-    from simulator.step import Call
 
 _CREATES_EXCLUSIVELY = os.O_CREAT | os.O_EXCL
 _LOCK_NAMES = {fcntl.LOCK_SH: "shared", fcntl.LOCK_EX: "exclusive", fcntl.LOCK_UN: UNLOCK}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cache_core.audit import audit
 from cache_core.errors import CacheError
+from simulator.actor import Actor
 from simulator.actors.cleaners import CLEANERS, Cleaned
 from simulator.actors.install import InstallJob, install
 from simulator.actors.interpreter import PYTHON_VERSION
@@ -23,7 +24,7 @@ from simulator.actors.toolchains.base import ToolchainError, error_kind
 from simulator.clock import LogicalTimes
 from simulator.errors import BuildFailedError, InternalError
 from simulator.faults import BUILD_ERROR, ERRNO_OPERATIONS, faults_by_actor
-from simulator.gate import Actor, Gate
+from simulator.gate import Gate
 from simulator.hosts.base import Party
 from simulator.hosts.trio_host import TrioHost
 from simulator.oracles import CLEANER_ORACLES, STORM_ORACLES

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from simulator.actor import Actor
 from simulator.actors.toolchains.base import BuildRequest
 from simulator.clock import LogicalTimes
 from simulator.errors import InternalError
 from simulator.fidelity import rows
-from simulator.gate import Actor, Gate
+from simulator.gate import Gate
 from simulator.hosts.base import Party
 from simulator.hosts.trio_host import TrioHost
 from simulator.manifest import content

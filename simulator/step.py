@@ -17,25 +17,11 @@ from simulator.listing import GatedListing
 from simulator.trace import CREATE, CREATE_EXCL, OPEN, OPENDIR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from simulator.actor import Actor, Call
     from simulator.clock import LogicalTimes
     from simulator.faults import Fault
-    from simulator.gate import Actor, Gate
+    from simulator.gate import Gate
     from simulator.paths import Paths
-
-# What an actor is about to do: operation, path as shown, target, mode, what to do with the result (None: as it is),
-# the real call, its arguments, its keywords (None: none). A plain tuple: one is made for every step.
-Call = tuple[
-    str,
-    str,
-    "str | None",
-    "int | None",
-    "Callable[[str, str | None, tuple[Any, ...], Any], tuple[Any, object]] | None",
-    "Callable[..., Any]",
-    "tuple[Any, ...]",
-    "dict[str, Any] | None",
-]
 
 UNLOCK = "unlock"
 

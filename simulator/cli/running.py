@@ -17,10 +17,10 @@ from simulator.solo import solo
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from simulator.actor import Actor
     from simulator.actors.toolchains.base import Toolchain
     from simulator.cli.signals import Interruption
     from simulator.fidelity import Row
-    from simulator.gate import Actor
     from simulator.manifest import SdistManifest
     from simulator.orchestrator import Observer
     from simulator.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport

@@ -13,7 +13,7 @@ from simulator.errors import ActorKilled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulator.gate import Actor
+    from simulator.actor import Actor
     from simulator.kernel import AsyncGatedKernel, GatedKernel
 
 

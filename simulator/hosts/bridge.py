@@ -15,7 +15,7 @@ from simulator.errors import ActorKilled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulator.gate import Actor
+    from simulator.actor import Actor
 
 
 def hand_over(chosen: Actor | None) -> None:

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from simulator.actor import DONE
 from simulator.errors import ActorKilled
-from simulator.gate import DONE
 from simulator.hosts.bridge import BridgedActor, hand_over
 from simulator.kernel import AsyncGatedKernel, GatedKernel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from simulator.actor import Actor
     from simulator.clock import LogicalTimes
-    from simulator.gate import Actor, Gate
+    from simulator.gate import Gate
     from simulator.hosts.base import Party
     from simulator.paths import Paths
 

@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from simulator.actor import BLOCKED, DONE, STALLED
 from simulator.actors.install import DOWNLOAD, INSTALL, LOOK_UP, UNPACK
 from simulator.actors.toolchains.base import PHASES
-from simulator.gate import BLOCKED, DONE, STALLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
-    from simulator.gate import Actor
+    from simulator.actor import Actor
 
 _REDRAW_SECONDS = 0.1
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.gate import Actor
+    from simulator.actor import Actor
     from simulator.randomness import Randomness
     from simulator.trace import RawStep
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulator.actor import ENABLED
 from simulator.errors import DivergenceError
-from simulator.gate import ENABLED
 from simulator.schedule import code_of, parse_segments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.gate import Actor
+    from simulator.actor import Actor
     from simulator.randomness import Randomness
     from simulator.trace import RawStep
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.gate import ENABLED
+from simulator.actor import ENABLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from simulator.gate import Actor
+    from simulator.actor import Actor
     from simulator.randomness import Randomness
     from simulator.trace import RawStep
 

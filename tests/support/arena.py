@@ -6,9 +6,10 @@ import os
 
 import trio
 
+from simulator.actor import Actor
 from simulator.clock import LogicalTimes
 from simulator.faults import faults_by_actor, parse_fault
-from simulator.gate import Actor, Gate
+from simulator.gate import Gate
 from simulator.hosts.base import Party
 from simulator.hosts.trio_host import TrioHost
 from simulator.paths import Paths

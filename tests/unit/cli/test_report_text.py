@@ -1,7 +1,7 @@
 import io
 import re
 
-from simulator.gate import DONE, Actor
+from simulator.actor import DONE, Actor
 from simulator.outcome import BuildOutcome, CleanerOutcome, Failure, Poisoned, Residue, Violation
 from simulator.report.live import PlainView, TerminalView
 from simulator.report.summary import Summary
