@@ -29,7 +29,6 @@ from cache_core import buckets
 from cache_core.kernel import REAL
 from cache_core.layout import IGNORE_NAME, TAG_NAME, TAG_TEXT
 from cache_core.locks import lock_cache
-from cache_core.protocols import PROTOCOLS
 from cache_core.removal import remove_tree
 
 if TYPE_CHECKING:
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 
     from cache_core.buckets import SourceEntry, WheelEntry
     from cache_core.kernel import Kernel
-
-__all__ = ["PROTOCOLS", "Found", "Store", "no_phase", "read_all", "write_all"]
 
 READ_BYTES = 64 * 1024
 # What rename(2) says when a directory that is not empty has the name already.

@@ -62,7 +62,7 @@ class Scenario:
         summary: one line.
         builds: how many installs side by side, from 0.
         packages: what each installs, in order.
-        protocol: name in `cache_core.store.PROTOCOLS`.
+        protocol: name in `cache_core.protocols.PROTOCOLS`.
         toolchain: name in `simulator.actors.toolchains.TOOLCHAINS`.
         cache_lock: whether installs hold the cache's lock, shared, for their whole life.
         faults: at fixed places.
