@@ -25,6 +25,7 @@ from simulator.clock import LogicalTimes
 from simulator.errors import BuildFailedError, InternalError
 from simulator.faults import BUILD_ERROR, ERRNO_OPERATIONS, faults_by_actor
 from simulator.gate import Gate
+from simulator.hosts.bare import BareHost
 from simulator.hosts.base import Party
 from simulator.hosts.trio_host import TrioHost
 from simulator.oracles import CLEANER_ORACLES, STORM_ORACLES
@@ -89,12 +90,14 @@ class Options:
         interrupted: asked before each step; true ends the run.
         observer: who watches.
         chain: all cleaners one after another on one cache, instead of a round each (for a demonstration).
+        bare: under the bare host: faster, without a pace.
     """
 
     pace: float = 0.0
     interrupted: Callable[[], bool] = bool
     observer: Observer | None = None
     chain: bool = False
+    bare: bool = False
 
 
 @dataclass(slots=True)
@@ -339,7 +342,7 @@ class _Run:
         gate.interrupted = self._options.interrupted
         strategy.begin(actors, current.steps, Randomness(self._seed, purpose))
         if parties:
-            await TrioHost(gate, current.paths, current.times, self._options.pace).run(parties)
+            await self._host(gate, current).run(parties)
         strategy.end()
         current.switches += gate.switches
         if gate.stopped == "interrupted":
@@ -349,6 +352,11 @@ class _Run:
                 "endless-run", str(len(current.steps)), f"the run did not end within its bound: {gate.stopped}"
             )
         return gate
+
+    def _host(self, gate: Gate, current: _Round) -> TrioHost | BareHost:
+        if self._options.bare:
+            return BareHost(gate, current.paths, current.times)
+        return TrioHost(gate, current.paths, current.times, self._options.pace)
 
     def _report(self, middle: tuple[CleanerOutcome, ...]) -> RunReport:
         scenario = self._scenario

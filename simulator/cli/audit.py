@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -41,7 +42,8 @@ def _print(report: AuditReport) -> None:
     from cache_core.errors import shown  # noqa: PLC0415
 
     counts = files_and_directories(report.files, report.directories)
-    print(f"{shown(report.path)}: " + ("empty" if report.empty else f"{counts}, {size(report.bytes)}"))
+    held = "empty" if os.path.lexists(report.path) else "nothing there"
+    print(f"{shown(report.path)}: " + (held if report.empty else f"{counts}, {size(report.bytes)}"))
     for path in report.partial_trees:
         print(f"  partial tree  {shown(path)}")
     for poisoned in report.poisoned:

@@ -115,6 +115,8 @@ class TrioHost:
         try:
             await trio.lowlevel.wait_task_rescheduled(_can_be_cancelled)
         except trio.Cancelled:
+            # Whoever cancelled, everybody is being woken: nobody may be picked any more.
+            self._gate.halt("cancelled")
             actor.dead = True
             raise
 

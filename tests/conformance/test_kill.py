@@ -12,9 +12,12 @@ import pytest
 import trio
 
 from simulator.errors import ActorKilled
+from simulator.hosts.bare import BareHost
+from simulator.hosts.trio_host import TrioHost
 from tests.support.arena import Arena
 
 FORMS = ("bridged", "coroutine")
+HOSTS = (TrioHost, BareHost)
 
 
 def careful(path, form):
@@ -51,9 +54,11 @@ def careful(path, form):
     return bridged if form == "bridged" else coroutine
 
 
+@pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("form", FORMS)
-def test_clean_up_of_a_killed_actor_has_no_effect(tmp_path, form):
-    arena = Arena(tmp_path, {"build-1": careful(tmp_path / "cache", form)}, faults=["build-1:3:kill"]).run()
+def test_clean_up_of_a_killed_actor_has_no_effect(tmp_path, form, host):
+    actors = {"build-1": careful(tmp_path / "cache", form)}
+    arena = Arena(tmp_path, actors, faults=["build-1:3:kill"], host=host).run()
     gc.collect()
     assert arena.told == ["build-1 create kept", "build-1 write kept", "build-1 kill ."]
     assert os.listdir(arena.cache) == ["kept"]
@@ -61,9 +66,10 @@ def test_clean_up_of_a_killed_actor_has_no_effect(tmp_path, form):
     assert arena.actors[0].killed
 
 
+@pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("form", FORMS)
-def test_without_the_kill_the_same_clean_up_works(tmp_path, form):
-    arena = Arena(tmp_path, {"build-1": careful(tmp_path / "cache", form)}).run()
+def test_without_the_kill_the_same_clean_up_works(tmp_path, form, host):
+    arena = Arena(tmp_path, {"build-1": careful(tmp_path / "cache", form)}, host=host).run()
     assert arena.told[-2:] == ["build-1 unlink kept", "build-1 close kept"]
     assert os.listdir(arena.cache) == []
 
@@ -134,13 +140,14 @@ def test_the_exception_is_none_that_code_catches_by_accident():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("form", FORMS)
-def test_memory_is_flat_over_ten_thousand_kills(tmp_path, form):
+def test_memory_is_flat_over_ten_thousand_kills(tmp_path, form, host):
     function = careful(tmp_path / "cache", form)
 
     async def kill_many(count):
         for _ in range(count):
-            await Arena(tmp_path, {"build-1": function}, faults=["build-1:3:kill"]).run_async()
+            await Arena(tmp_path, {"build-1": function}, faults=["build-1:3:kill"], host=host).run_async()
 
     async def measure():
         tracemalloc.start()

@@ -20,7 +20,8 @@ from simulator.strategies.round_robin import RoundRobin
 class Arena:
     """Runs `functions` (name to function of a kernel) under one gate in `root`/cache."""
 
-    def __init__(self, root, functions, *, strategy=None, seed=0, faults=()):
+    def __init__(self, root, functions, *, strategy=None, seed=0, faults=(), host=TrioHost):
+        self.host = host
         self.root = str(root)
         self.cache = f"{self.root}/cache"
         os.makedirs(self.cache, exist_ok=True)
@@ -37,7 +38,7 @@ class Arena:
         return self
 
     async def run_async(self):
-        await TrioHost(self.gate, Paths(self.root, "cache"), LogicalTimes()).run(self.parties)
+        await self.host(self.gate, Paths(self.root, "cache"), LogicalTimes()).run(self.parties)
 
     @property
     def told(self):
