@@ -1,1 +1,46 @@
-"""Everything that runs actors: the gate, the kernel behind it, hosts, strategies, faults, oracles, runs."""
+"""Everything that runs actors: the gate, the kernel behind it, hosts, strategies, faults, oracles, runs.
+
+The program as a function:
+
+    import simulator
+
+    report = simulator.run("issue-3515", seed=3)
+    assert report.empty
+    print(report.residue.poisoned, report.token)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simulator.outcome import RunReport
+    from simulator.scenario import Scenario
+
+__all__ = ["run"]
+
+
+def run(scenario: str | Scenario, *, seed: int = 0, sandbox: str | None = None) -> RunReport:
+    """Make one run: the storm, what each cleaner makes of it, the verdict.
+
+    Args:
+        scenario: name or file of a scenario, or one that was loaded (and changed) before.
+        seed: one seed is one interleaving.
+        sandbox: directory under which the run happens; shared memory where we may write, if not given.
+
+    Raises:
+        BadInputError: there is no such scenario, or its file has mistakes.
+        MachineError: no sandbox can be made there, or permission bits do not stop this process (as root: drop
+            the capabilities first with `cache_core.privileges`, or use the command line, which does).
+    """
+    import os  # noqa: PLC0415 - the command line imports this package for its help and must not load trio
+
+    import trio  # noqa: PLC0415
+
+    from simulator import orchestrator  # noqa: PLC0415
+    from simulator.sandbox import Sandbox, default_parent  # noqa: PLC0415
+    from simulator.scenario_file import load_scenario  # noqa: PLC0415
+
+    loaded = load_scenario(scenario) if isinstance(scenario, str) else scenario
+    with Sandbox.create(sandbox or default_parent(os.environ)) as ground:
+        return trio.run(orchestrator.run, loaded, seed, ground)

@@ -15,6 +15,7 @@ Cost: about as much as the call itself on tmpfs (`make bench`).
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from typing import TYPE_CHECKING, Any
@@ -208,12 +209,23 @@ class Calls(Stepper):
     def _name(self, path: str, dir_fd: int | None) -> str:
         if dir_fd is None:
             return self._paths.shown(os.fsdecode(path))
-        return self._paths.below(self._actor.descriptors.get(dir_fd, "?"), os.fsdecode(path))
+        return self._paths.below(self._opened_as(dir_fd), os.fsdecode(path))
 
     def _of(self, path: str | int) -> str:
-        if isinstance(path, int):
-            return self._actor.descriptors.get(path, "?")
-        return self._paths.shown(os.fsdecode(path))
+        return self._opened_as(path) if isinstance(path, int) else self._paths.shown(os.fsdecode(path))
+
+    def _opened_as(self, fd: int) -> str:
+        """The path that a descriptor was opened by.
+
+        An actor is a process of its own: a descriptor that it has not opened, or has closed, is none, even if its
+        number is another actor's. Such a call reaches nobody, so it is no step.
+        """
+        try:
+            return self._actor.descriptors[fd]
+        except KeyError:
+            if self._actor.dead:
+                raise ActorKilled(self._actor.name) from None
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from None
 
 
 def _listing(path: str | int) -> str:
@@ -263,18 +275,18 @@ class GatedKernel(Calls):
         chosen = gate.park(actor)
         if chosen is not actor or gate.paced:
             self._suspend(chosen)
-        try:
-            return self._perform(call)
-        except StallRequested:
-            actor.steps -= 1
-            self._suspend(gate.stall(actor))
-            return self._perform(call)
+        while True:
+            try:
+                return self._perform(call)
+            except StallRequested:
+                self._suspend(gate.stall(actor))
 
     def _make_blocking(self, call: Call) -> Any:
         while True:
             try:
                 return self._make(call)
             except BlockingIOError:
+                self._actor.steps -= 1
                 self._suspend(self._gate.block(self._actor, call[1]))
 
 
@@ -300,16 +312,16 @@ class AsyncGatedKernel(Calls):
         chosen = gate.park(actor)
         if chosen is not actor or gate.paced:
             await self._suspend(chosen)
-        try:
-            return self._perform(call)
-        except StallRequested:
-            actor.steps -= 1
-            await self._suspend(gate.stall(actor))
-            return self._perform(call)
+        while True:
+            try:
+                return self._perform(call)
+            except StallRequested:
+                await self._suspend(gate.stall(actor))
 
     async def _make_blocking(self, call: Call) -> Any:
         while True:
             try:
                 return await self._make(call)
             except BlockingIOError:
+                self._actor.steps -= 1
                 await self._suspend(self._gate.block(self._actor, call[1]))

@@ -21,18 +21,23 @@ _by_name = attrgetter("name")
 def sorted_entries(path: str | int) -> list[os.DirEntry[str]]:
     """Read a whole directory, sorted by name: what a file system returns first differs between file systems."""
     with REAL.scandir(path) as entries:
-        return sorted(entries, key=_by_name)  # type: ignore[arg-type]  # REAL's entries are os.DirEntry
+        found = sorted(entries, key=_by_name)
+    for entry in found:
+        # Where the file system does not tell types, this asks for them now, within the step, and keeps the answer.
+        entry.is_symlink()
+    return found  # type: ignore[return-value]  # REAL's entries are os.DirEntry
 
 
 class GatedEntry:
     """As `os.DirEntry`; what the listing did not say costs a step."""
 
-    __slots__ = ("_entry", "_kernel", "_listing_fd", "name", "path")
+    __slots__ = ("_entry", "_kernel", "_known", "_listing_fd", "name", "path")
 
     def __init__(self, entry: os.DirEntry[str], kernel: Kernel, listing_fd: int | None) -> None:
         self._entry = entry
         self._kernel = kernel
         self._listing_fd = listing_fd
+        self._known: dict[bool, os.stat_result] = {}
         self.name = entry.name
         self.path = entry.path
 
@@ -49,10 +54,13 @@ class GatedEntry:
         return self._is(stat.S_ISREG) if self._follows(follow_symlinks) else self._entry.is_file(follow_symlinks=False)
 
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
-        """One step."""
-        if self._listing_fd is None:
-            return self._kernel.stat(self.path, follow_symlinks=follow_symlinks)
-        return self._kernel.stat(self.name, dir_fd=self._listing_fd, follow_symlinks=follow_symlinks)
+        """One step the first time; then, as os.DirEntry does, what it said."""
+        known = self._known.get(follow_symlinks)
+        if known is None:
+            name, at = (self.path, None) if self._listing_fd is None else (self.name, self._listing_fd)
+            known = self._kernel.stat(name, dir_fd=at, follow_symlinks=follow_symlinks)
+            self._known[follow_symlinks] = known
+        return known
 
     def inode(self) -> int:
         """From the listing; never recorded."""

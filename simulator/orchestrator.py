@@ -20,10 +20,11 @@ from simulator.actors.cleaners import CLEANERS, Cleaned
 from simulator.actors.install import InstallJob, install
 from simulator.actors.interpreter import PYTHON_VERSION
 from simulator.actors.toolchains import TOOLCHAINS
-from simulator.actors.toolchains.base import ToolchainError, error_kind
+from simulator.actors.toolchains.base import RetryTypeError, ToolchainError
+from simulator.blame import failure_of
 from simulator.clock import LogicalTimes
-from simulator.errors import BuildFailedError, InternalError
-from simulator.faults import BUILD_ERROR, ERRNO_OPERATIONS, faults_by_actor
+from simulator.errors import BadInputError, BuildFailedError, InternalError
+from simulator.faults import faults_by_actor
 from simulator.gate import Gate
 from simulator.hosts.bare import BareHost
 from simulator.hosts.base import Party
@@ -36,7 +37,6 @@ from simulator.outcome import (
     OK,
     BuildOutcome,
     CleanerOutcome,
-    Failure,
     Poisoned,
     Residue,
     RunReport,
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 UMASK = 0o022
 
 # What an install and a cleaner may end with; anything else that comes out of one is a bug of ours.
-BUILD_FAILURES = (OSError, TypeError, ToolchainError, BuildFailedError, CacheError, zipfile.BadZipFile)
+BUILD_FAILURES = (OSError, RetryTypeError, ToolchainError, BuildFailedError, CacheError, zipfile.BadZipFile)
 CLEANER_FAILURES = (OSError, CacheError)
 
 
@@ -122,7 +122,7 @@ async def run(scenario: Scenario, seed: int, sandbox: Sandbox, options: Options 
         options: how.
 
     Raises:
-        InterruptedRunError: `options.interrupted` said so.
+        KeyboardInterrupt: `options.interrupted` said so; whoever owns the signal knows which it was.
         DivergenceError: a replayed schedule could not be followed.
         InternalError: a round was not like the first one, or an actor broke in a way that no real one does.
     """
@@ -190,9 +190,7 @@ class _Run:
             observer.storm_begins(current.number, actors)
         gate = await self._play(current, parties, self._strategy, "schedule")
         builds = len(self._build_names())
-        outcomes = tuple(
-            self._build_outcome(party, gate.interruptions[party.actor.index]) for party in parties[:builds]
-        )
+        outcomes = tuple(self._build_outcome(party, gate) for party in parties[:builds])
         middle = tuple(
             self._cleaner_outcome(current, name, party, None)
             for name, party in zip(self._scenario.cleaners_during, parties[builds:], strict=True)
@@ -249,28 +247,14 @@ class _Run:
 
         return build
 
-    def _build_outcome(self, party: Party, interruptions: int) -> BuildOutcome:
+    def _build_outcome(self, party: Party, gate: Gate) -> BuildOutcome:
         actor = party.actor
+        interruptions = gate.interruptions[actor.index]
         if actor.killed:
             return BuildOutcome(actor.name, KILLED, actor.phase, None, actor.steps, interruptions)
-        if party.error is None:
-            return BuildOutcome(actor.name, OK, actor.phase, None, actor.steps, interruptions)
-        failure = self._failure(party.error, actor)
-        return BuildOutcome(actor.name, FAILED, actor.phase, failure, actor.steps, interruptions)
-
-    @staticmethod
-    def _failure(error: Exception, actor: Actor) -> Failure:
-        kind = error_kind(error)
-        injected = actor.faults is not None and any(
-            fault.action == BUILD_ERROR or fault.action in ERRNO_OPERATIONS for fault in actor.faults.fired
-        )
-        last = actor.last_failure
-        if isinstance(error, BuildFailedError):
-            return Failure(BUILD_ERROR, kind, None, None, None, str(error), injected)
-        if last is None:
-            return Failure(type(error).__name__, kind, None, None, None, str(error), injected)
-        number = getattr(error, "errno", None) or last[6]
-        return Failure(type(error).__name__, kind, number, last[2], last[3], str(error), injected)
+        failure = failure_of(party, gate.deadlock)
+        outcome = OK if failure is None else FAILED
+        return BuildOutcome(actor.name, outcome, actor.phase, failure, actor.steps, interruptions)
 
     def _read_residue(self, current: _Round) -> Residue:
         found = audit(current.stage.cache)
@@ -301,9 +285,7 @@ class _Run:
         self._cleaners.append(outcome)
         evidence = CleanerEvidence(self._scenario, current.stage, outcome, left, gate.deadlock)
         for oracle in CLEANER_ORACLES.values():
-            for violation in oracle(evidence):
-                expected = violation.oracle == "cache-empty" and name in self._scenario.expect.cleaners_may_fail
-                self._violations.append(replace(violation, expected=expected))
+            self._violations += oracle(evidence)
 
     @staticmethod
     def _cleaner_function(current: _Round, actor: Actor, name: str) -> Callable[[GatedKernel], Cleaned]:
@@ -318,10 +300,12 @@ class _Run:
 
     @staticmethod
     def _cleaner_outcome(current: _Round, name: str, party: Party, empty: bool | None) -> CleanerOutcome:
-        cleaned = party.result if isinstance(party.result, Cleaned) else Cleaned(error="killed")
+        cleaned = party.result if isinstance(party.result, Cleaned) else Cleaned()
         if party.error is not None:
             number = party.error.errno if isinstance(party.error, OSError) else None
             cleaned = Cleaned(error=f"{type(party.error).__name__}: {party.error}", errno=number)
+        elif not party.ended:
+            cleaned = Cleaned(error="killed" if party.actor.killed else "waits for a lock for ever")
         error = cleaned.error.replace(current.stage.cache, "<cache>") if cleaned.error else None
         return CleanerOutcome(
             name=name,
@@ -340,13 +324,18 @@ class _Run:
         actors = [party.actor for party in parties]
         gate = Gate(strategy, actors, current.steps)
         gate.interrupted = self._options.interrupted
-        strategy.begin(actors, current.steps, Randomness(self._seed, purpose))
+        if not strategy.begin(actors, current.steps, Randomness(self._seed, purpose)):
+            raise BadInputError(
+                "exhausted", self._scenario.schedule.strategy, "the strategy has no further run to make"
+            )
         if parties:
             await self._host(gate, current).run(parties)
         strategy.end()
         current.switches += gate.switches
         if gate.stopped == "interrupted":
             raise KeyboardInterrupt
+        if gate.stopped == "cancelled":
+            raise InternalError("cancelled-actor", "", "an actor cancelled itself while it waited for its turn")
         if gate.stopped not in {None, "deadlock"}:
             raise InternalError(
                 "endless-run", str(len(current.steps)), f"the run did not end within its bound: {gate.stopped}"

@@ -39,6 +39,8 @@ class Paths:
         Whoever comes down from the sandbox by descriptors meets the cache under the same name as everybody else: a
         lock is known by its path.
         """
+        if name.startswith("/"):
+            return self.shown(name)
         if name == ".":
             return directory
         if name == "..":

@@ -7,9 +7,11 @@ locked before the directory exists, so a sandbox without a holder is always a de
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
+import re
 import stat
 import sys
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 from cache_core.kernel import REAL
 from cache_core.removal import remove_tree
+from simulator.confined import require_permission_bits
 from simulator.errors import MachineError
 
 if TYPE_CHECKING:
@@ -24,7 +27,12 @@ if TYPE_CHECKING:
 
 PREFIX = "cachestorm-"
 _LOCK_SUFFIX = ".lock"
-SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the usual tmpfs; what is made there is locked, owned and unguessable
+_LOCK_NAME = re.compile(r"cachestorm-[0-9]+-[0-9]+\.lock", re.ASCII)
+_MARK = b"a sandbox of cachestorm; whoever can lock this file may remove it and the directory beside it\n"
+_DEFAULT_ACL = "system.posix_acl_default"
+# proc(5): blanks and the like in /proc/self/mountinfo.
+_ESCAPED = re.compile(r"\\([0-7]{3})", re.ASCII)
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the usual tmpfs; what is made there is new, owned and locked
 
 # A storm of eight builds holds about 12 MB at its height.
 SPACE_MIN_BYTES = 48 * 1024 * 1024
@@ -57,18 +65,24 @@ class Sandbox:
         """Make one under `parent`, after sweeping away what dead owners left there.
 
         Raises:
-            MachineError: `parent` is missing, not a directory or not writable.
+            MachineError: `parent` is missing, not a directory or not writable, or permission bits do not stop this
+                process there.
         """
         try:
             parent = os.path.realpath(parent, strict=True)
             sweep(parent)
-            return cls._create(parent)
+            sandbox = cls._create(parent)
         except OSError as error:
             raise MachineError(
                 "sandbox",
                 parent,
                 f"cannot make a sandbox in '{parent}': {error.strerror}; choose another with --sandbox",
             ) from error
+        with contextlib.ExitStack() as undo:
+            undo.push(sandbox)
+            require_permission_bits(sandbox.path)
+            undo.pop_all()
+        return sandbox
 
     @classmethod
     def _create(cls, parent: str) -> Sandbox:
@@ -78,17 +92,19 @@ class Sandbox:
                 fd = os.open(path + _LOCK_SUFFIX, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             except FileExistsError:
                 continue
-            # Race 1: a sweeper may take the lock before we do; then the file is its to unlink.
-            if not _take(fd):
-                os.close(fd)
-                continue
-            try:
-                REAL.mkdir(path, 0o700)
-            except FileExistsError:
-                REAL.unlink(path + _LOCK_SUFFIX)
-                os.close(fd)
-                continue
-            return cls(path, fd)
+            with contextlib.ExitStack() as undo:
+                undo.callback(os.close, fd)
+                # Race 1: a sweeper may take the lock before we do; then the file is its to unlink.
+                if not _take(fd):
+                    continue
+                undo.callback(REAL.unlink, path + _LOCK_SUFFIX)
+                os.write(fd, _MARK)
+                try:
+                    _make_plain(path)
+                except FileExistsError:
+                    continue
+                undo.pop_all()
+                return cls(path, fd)
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), parent)
 
     def fresh(self) -> str:
@@ -100,7 +116,11 @@ class Sandbox:
         return path
 
     def clear(self) -> None:
-        """Remove what the last round left."""
+        """Remove what the last round left.
+
+        Raises:
+            MachineError: something of it cannot be removed.
+        """
         if self._round:
             _remove(f"{self.path}/{self._round}")
 
@@ -110,32 +130,57 @@ class Sandbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        _remove(self.path)
-        REAL.unlink(self.path + _LOCK_SUFFIX)
-        os.close(self._lock_fd)
+        try:
+            # If something stays, its lock file stays too, free: the next run will try again.
+            _remove(self.path)
+            REAL.unlink(self.path + _LOCK_SUFFIX)
+        finally:
+            os.close(self._lock_fd)
+
+
+def _make_plain(path: str) -> None:
+    """A directory that takes nothing over from its parent: neither the set-group-ID bit nor a default ACL."""
+    REAL.mkdir(path, 0o700)
+    REAL.chmod(path, 0o700)
+    try:
+        os.removexattr(path, _DEFAULT_ACL)
+    except OSError as error:
+        # None there, or a file system without any.
+        if error.errno not in {errno.ENODATA, errno.ENOTSUP}:
+            raise
 
 
 def sweep(parent: str) -> list[str]:
     """Remove the sandboxes in `parent` that belong to us and that nobody holds; returns their paths."""
     swept = []
     for name in os.listdir(parent):
-        if not (name.startswith(PREFIX) and name.endswith(_LOCK_SUFFIX)):
+        if _LOCK_NAME.fullmatch(name) is None:
             continue
         lock = os.path.join(parent, name)
         try:
-            fd = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
+            fd = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             # Somebody else's, or gone by now: not ours to remove.
             continue
         try:
-            status = os.fstat(fd)
-            if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and _take(fd):
-                _remove(lock.removesuffix(_LOCK_SUFFIX))
+            if _is_marked(fd) and _take(fd):
+                path = lock.removesuffix(_LOCK_SUFFIX)
+                _remove(path)
                 REAL.unlink(lock)
-                swept.append(lock.removesuffix(_LOCK_SUFFIX))
+                swept.append(path)
+        except MachineError:
+            # It could not be removed by its owner either; that must not stop a run which has nothing to do with it.
+            continue
         finally:
             os.close(fd)
     return swept
+
+
+def _is_marked(fd: int) -> bool:
+    """Whether it is a lock file of ours: a directory is removed on the word of this file."""
+    status = os.fstat(fd)
+    ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+    return ours and os.pread(fd, len(_MARK) + 1, 0) == _MARK
 
 
 def _take(fd: int) -> bool:
@@ -148,7 +193,14 @@ def _take(fd: int) -> bool:
 
 
 def _remove(path: str) -> None:
-    remove_tree(path)
+    removal = remove_tree(path)
+    if removal.left:
+        left = removal.left[0]
+        raise MachineError(
+            "sandbox-left",
+            path,
+            f"the sandbox '{path}' cannot be removed: {left.path}: {left.reason}; remove it by hand",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +231,7 @@ def _file_system_of(path: str) -> str:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
             for line in lines:
                 fields = line.split()
-                point = fields[4].encode().decode("unicode_escape")
+                point = _ESCAPED.sub(lambda found: chr(int(found[1], 8)), fields[4])
                 inside = path == point or path.startswith(point.rstrip("/") + "/")
                 if inside and len(point) >= len(best):
                     best, found = point, fields[fields.index("-") + 1]

@@ -95,8 +95,11 @@ class Scenario:
             python: minor version of the interpreter where its own code is an actor, else empty.
         """
         resolved = dataclasses.asdict(self)
-        for untold in ("summary", "origin", "name"):
+        # Neither names and sources nor what is expected of a run decide it.
+        for untold in ("summary", "origin", "name", "expect"):
             del resolved[untold]
+        for package in resolved["packages"]:
+            del package["source"]
         resolved["toolchain_revision"] = toolchain_revision
         resolved["python"] = python
         text = json.dumps(resolved, sort_keys=True, separators=(",", ":"))

@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 
 UNLOCK = "unlock"
 
+# Where an OSError that an actor gets keeps the step that it is from.
+STEP_OF_ERROR = "_cachestorm_step"
+
 _OPENS = frozenset({OPEN, OPENDIR, CREATE, CREATE_EXCL})
 _CHANGES_CONTENT = os.O_CREAT | os.O_TRUNC
 
 
-class StallRequested(Exception):  # noqa: N818 - a signal from the fault to the waiting loop, never seen outside
+class StallRequested(BaseException):
     """The fault `stall` is due: stand still, then make the call."""
 
 
@@ -63,7 +66,7 @@ class Stepper:
         try:
             result = function(*arguments) if keywords is None else function(*arguments, **keywords)
         except OSError as error:
-            self._note(call, error.errno, None)
+            self._note(call, error.errno, None, error=error)
             raise
         detail = None
         if after is not None:
@@ -71,13 +74,22 @@ class Stepper:
         self._record((actor.name, actor.phase, operation, path, target, mode, None, detail, None))
         return result
 
-    def _note(self, call: Call, number: int | None, injected: str | None, detail: object = None) -> None:
-        """Record a step that is not an ordinary success."""
+    def _note(
+        self,
+        call: Call,
+        number: int | None,
+        injected: str | None,
+        *,
+        detail: object = None,
+        error: OSError | None = None,
+    ) -> None:
+        """Record a step that is not an ordinary success, and remember which error it raised."""
         actor = self._actor
         step = (actor.name, actor.phase, *call[:4], number, detail, injected)
         self._record(step)
-        if number is not None:
+        if error is not None:
             actor.last_failure = step
+            error.__dict__[STEP_OF_ERROR] = step
 
     # Faults.
 
@@ -93,17 +105,19 @@ class Stepper:
             self._record((actor.name, actor.phase, BUILD_ERROR, path, None, None, None, None, BEFORE))
             raise BuildFailedError(f"injected at step {actor.steps} in {actor.phase}")
         if fault.action == STALL:
+            actor.steps -= 1
             raise StallRequested
         if fault.when == SHORT and after is not None:
             fd, data = arguments
             result, detail = after(path, target, arguments, REAL.write(fd, data[: max(1, len(data) // 2)]))
-            self._note(call, None, SHORT, detail)
+            self._note(call, None, SHORT, detail=detail)
             return result
         number = errno_of(fault)
         if fault.when == AFTER:
             self._let_it_happen(call)
-        self._note(call, number, fault.when)
-        raise OSError(number, os.strerror(number), path)
+        error = OSError(number, os.strerror(number), path)
+        self._note(call, number, fault.when, error=error)
+        raise error
 
     def _let_it_happen(self, call: Call) -> None:
         """The effect of a call whose caller will be told that it failed."""
@@ -111,7 +125,7 @@ class Stepper:
         try:
             result = function(*arguments, **(keywords or {}))
         except OSError as error:
-            self._note(call, error.errno, None)
+            self._note(call, error.errno, None, error=error)
             raise
         if after is not None:
             result, _ = after(path, target, arguments, result)

@@ -7,12 +7,12 @@ size, link count or sandbox path.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from cache_core import errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,7 +89,8 @@ def _eighths(count: int) -> list[tuple[int, int]]:
 def _hash_of(steps: Sequence[RawStep]) -> bytes:
     state = hashlib.sha256()
     for place in range(0, len(steps), 4096):
-        state.update(repr(steps[place : place + 4096]).encode("utf-8", "surrogatepass"))
+        # `ascii`, not `repr`: which characters repr shows depends on the Unicode tables of the interpreter.
+        state.update(ascii(steps[place : place + 4096]).encode())
     return state.digest()
 
 
@@ -99,22 +100,17 @@ def _mark(hashed: bytes) -> str:
 
 def errno_name(number: int | None) -> str | None:
     """``ENOTEMPTY`` for 39; None for None."""
-    return None if number is None else errno.errorcode.get(number, str(number))
+    return None if number is None else errors.errno_name(number)
+
+
+def path_fields(path: str, key: str = "path") -> dict[str, str]:
+    """A path for JSON: as it is; if it is not UTF-8, escaped, with the exact bytes in hexadecimal beside it."""
+    return {name.replace("path", key, 1): value for name, value in errors.path_fields(path).items()}
 
 
 def mode_digits(mode: int) -> str:
     """Four octal digits: ``0200``."""
     return f"{mode & 0o7777:04o}"
-
-
-def path_fields(path: str, key: str = "path") -> dict[str, str]:
-    """A path for JSON: as it is; if it is not UTF-8, escaped, with the exact bytes in hexadecimal beside it."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        exact = os.fsencode(path)
-        return {key: exact.decode("utf-8", "backslashreplace"), f"{key}_hex": exact.hex()}
-    return {key: path}
 
 
 def as_document(step: RawStep, number: int, round_number: int) -> dict[str, object]:

@@ -7,6 +7,7 @@ the steps, and an async actor may await its kernel and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import types
 from typing import TYPE_CHECKING
 
@@ -45,8 +46,9 @@ class _CoroutineActor:
     def unwind(self) -> None:
         if not self.finished:
             self.finished = True
-            # Runs its `finally` blocks; the actor is marked dead, so they have no effect.
-            self._coroutine.close()
+            # Its clean-up runs, but the actor is marked dead, so that has no effect.
+            with contextlib.suppress(ActorKilled, StopIteration):
+                self._coroutine.throw(ActorKilled())
 
 
 @types.coroutine
@@ -79,9 +81,11 @@ class BareHost:
         finally:
             for party in parties:
                 party.actor.dead = True
-            for driver, kernel in self._drivers.values():
-                driver.unwind()
-                kernel.give_up("exit")
+            with contextlib.ExitStack() as everybody:
+                # Each of them, whatever the clean-up of another one raises.
+                for driver, kernel in self._drivers.values():
+                    everybody.callback(kernel.give_up, "exit")
+                    everybody.callback(driver.unwind)
 
     def _driver(self, party: Party) -> tuple[BridgedActor | _CoroutineActor, GatedKernel | AsyncGatedKernel]:
         if party.is_async:

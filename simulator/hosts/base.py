@@ -1,6 +1,6 @@
 """What a host runs: parties. A party is an actor together with the function that it is.
 
-The function keeps its own failures (`Outcome`), so that a host only ever sees bugs of ours.
+A party keeps its failures, so that a host only ever sees bugs of ours.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ class Party:
     Attributes:
         result: what the function returned.
         error: the failure it ended with.
+        ended: whether it came to an end of its own: neither killed nor unwound where it stood.
     """
 
-    __slots__ = ("_failures", "actor", "error", "function", "is_async", "result")
+    __slots__ = ("_failures", "actor", "ended", "error", "function", "is_async", "result")
 
     def __init__(
         self, actor: Actor, function: Callable[[Any], Any], failures: tuple[type[Exception], ...] = (Exception,)
@@ -40,14 +41,16 @@ class Party:
         self.is_async = inspect.iscoroutinefunction(function)
         self.result: Any = None
         self.error: Exception | None = None
+        self.ended = False
         self._failures = failures
 
     def run_sync(self, kernel: GatedKernel) -> None:
         """The body of a plain actor."""
         try:
             self.result = self.function(kernel)
+            self.ended = not self.actor.dead
         except self._failures as error:
-            self.error = error
+            self._failed(error)
         except ActorKilled:
             # Its end is on the record already.
             return
@@ -56,5 +59,12 @@ class Party:
         """The body of a coroutine actor."""
         try:
             self.result = await self.function(kernel)
+            self.ended = not self.actor.dead
         except self._failures as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        # What the clean-up of a dead actor raises is nobody's failure.
+        if not self.actor.dead:
             self.error = error
+            self.ended = True

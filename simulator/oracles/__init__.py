@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from simulator.oracles.build_hurt import build_hurt
 from simulator.oracles.cache_empty import cache_empty
+from simulator.oracles.cleaner_failed import cleaner_failed
 from simulator.oracles.cleaner_honest import cleaner_honest
 from simulator.oracles.deadlock import cleaner_deadlock, storm_deadlock
 from simulator.oracles.outside import outside_after_cleaner, outside_after_storm
@@ -18,6 +19,7 @@ STORM_ORACLES: dict[str, StormOracle] = {
     "deadlock": storm_deadlock,
     "build-hurt": build_hurt,
     "wheel-whole": wheel_whole,
+    "cleaner-failed": cleaner_failed,
     "outside": outside_after_storm,
 }
 CLEANER_ORACLES: dict[str, CleanerOracle] = {

@@ -39,11 +39,11 @@ class StormOracle(Protocol):
     """A check on the storm."""
 
     def __call__(self, evidence: StormEvidence) -> list[Violation]:
-        """The violations found, `expected` unset."""
+        """The violations found; `expected` set where the scenario lets this cleaner fail."""
 
 
 class CleanerOracle(Protocol):
     """A check on what a cleaner did."""
 
     def __call__(self, evidence: CleanerEvidence) -> list[Violation]:
-        """The violations found, `expected` unset."""
+        """The violations found; `expected` set where the scenario lets this cleaner fail."""

@@ -17,6 +17,7 @@ from simulator.scenario import Schedule
 from simulator.scenario_file import load_scenario, scenario_files
 from simulator.strategies import SAMPLERS
 from simulator.strategies.sticky import Sticky
+from tests.conformance.test_kill import FORMS, careful
 from tests.support.arena import Arena
 
 
@@ -83,6 +84,21 @@ def test_a_bug_comes_out_and_everybody_is_unwound(tmp_path, host):
         arena.run()
     assert all(actor.dead for actor in arena.actors)
     assert os.listdir("/proc/self/fd") == before
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("host", [TrioHost, BareHost])
+def test_an_interrupt_unwinds_actors_that_clean_up(tmp_path, host, form):
+    actors = {f"build-{number}": careful(tmp_path / f"cache/{number}", form) for number in (1, 2, 3)}
+    for number in (1, 2, 3):
+        (tmp_path / f"cache/{number}").mkdir(parents=True)
+    before = os.listdir("/proc/self/fd")
+    arena = Arena(tmp_path, actors, host=host)
+    arena.gate.interrupted = lambda: len(arena.steps) >= 5
+    arena.run()
+    assert all(actor.dead for actor in arena.actors)
+    assert os.listdir("/proc/self/fd") == before
+    assert sorted(os.listdir(tmp_path / "cache/1")) == ["kept"]
 
 
 @pytest.mark.parametrize("host", [TrioHost, BareHost])

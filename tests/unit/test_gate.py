@@ -222,3 +222,16 @@ def test_an_interrupt_ends_the_run(tmp_path):
     arena.run()
     assert arena.gate.stopped == "interrupted"
     assert len(arena.steps) == 4
+
+
+def test_two_stalls_at_one_step_are_two_stalls(tmp_path):
+    arena = trio_of(tmp_path, faults=["build-1:2:stall", "build-1:2:stall"]).run()
+    assert [party.error for party in arena.parties] == [None] * 3
+    assert movers(arena)[-4:] == ["build-1"] * 4
+
+
+def test_an_attempt_that_had_to_wait_does_not_move_an_actors_own_steps(tmp_path):
+    cache = tmp_path / "cache"
+    arena = Arena(tmp_path, {"build-1": locking(cache, "a", "b"), "build-2": locking(cache, "a", "b")}).run()
+    assert [actor.steps for actor in arena.actors] == [6, 6]
+    assert len(arena.steps) > 12

@@ -174,3 +174,56 @@ def test_modes_bite(tmp_path):
     steps = record(tmp_path, enter)
     assert steps[-1].errno == errno.EACCES
     assert stat.filemode(os.lstat(tmp_path / "cache/d").st_mode) == "d-w-------"
+
+
+def test_a_descriptor_of_somebody_else_is_none(tmp_path):
+    cache = tmp_path / "cache"
+    opened = []
+
+    def owner(kernel):
+        opened.append(kernel.open(f"{cache}/f", os.O_RDWR | os.O_CREAT))
+        for _ in range(10):
+            kernel.fstat(opened[0])
+        kernel.close(opened[0])
+
+    def stranger(kernel):
+        kernel.mkdir(f"{cache}/d")
+        for call in (kernel.close, kernel.fstat, kernel.listdir, lambda fd: kernel.unlink("f", dir_fd=fd)):
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                call(opened[0])
+
+    arena = Arena(tmp_path, {"build-1": owner, "build-2": stranger}).run()
+    assert [party.error for party in arena.parties] == [None, None]
+    assert [step[2] for step in arena.steps if step[0] == "build-2"] == ["mkdir"]
+
+
+def test_a_second_close_reaches_nobody(tmp_path):
+    def careless(kernel):
+        fd = kernel.open(f"{tmp_path}/cache/f", os.O_RDWR | os.O_CREAT)
+        kernel.close(fd)
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            kernel.close(fd)
+
+    assert [step.operation for step in record(tmp_path, careless)] == ["create", "close"]
+
+
+def test_an_absolute_path_beside_a_descriptor_is_shown_as_what_it_is(tmp_path):
+    def look(kernel):
+        kernel.mkdir(f"{tmp_path}/cache/d")
+        fd = kernel.open(f"{tmp_path}/cache/d", os.O_RDONLY | os.O_DIRECTORY)
+        kernel.stat(f"{tmp_path}/cache", dir_fd=fd)
+        kernel.close(fd)
+
+    assert [step.path for step in record(tmp_path, look)] == ["d", "d", ".", "d"]
+
+
+def test_a_listed_entry_asks_for_its_status_once(tmp_path):
+    def look(kernel):
+        kernel.mkdir(f"{tmp_path}/cache/d")
+        with kernel.scandir(f"{tmp_path}/cache") as listing:
+            (entry,) = listing
+        assert entry.stat() is entry.stat()
+        assert entry.is_dir()
+        assert not entry.is_file()
+
+    assert [step.operation for step in record(tmp_path, look)] == ["mkdir", "listdir", "stat"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 from dataclasses import replace
 
@@ -16,6 +18,7 @@ from simulator.errors import InternalError
 from simulator.faults import parse_fault
 from simulator.orchestrator import Options
 from simulator.sandbox import Sandbox
+from simulator.scenario import Schedule
 from simulator.scenario_file import load_scenario
 from tests.support.runs import run_one
 
@@ -198,3 +201,71 @@ def test_the_document_has_the_fields_of_the_contract(scenario, ground):
     assert document["residue"]["poisoned"][0]["mode"] == "0200"
     assert set(document["cleaners"][0]) == {"name", "ok", "error", "files_removed", "directories_removed"}
     assert set(document["violations"][0]) == {"oracle", "signature", "sentence", "expected"}
+
+
+def test_a_cleaner_that_fails_in_the_middle_of_the_storm_is_told(scenario, ground, monkeypatch):
+    def denied(kernel, root, identity):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setitem(CLEANERS, "rmtree", Cleaner(denied, "fails"))
+    report = go(replace(scenario, cleaners_during=("rmtree",)), ground)
+    (violation,) = [item for item in report.violations if item.oracle == "cleaner-failed"]
+    assert violation.signature == "cleaner-failed:rmtree:EACCES"
+    assert not violation.expected
+    lenient = replace(
+        scenario, cleaners_during=("rmtree",), expect=replace(scenario.expect, cleaners_may_fail=("rmtree",))
+    )
+    (violation,) = [item for item in go(lenient, ground).violations if item.oracle == "cleaner-failed"]
+    assert violation.expected
+
+
+class Stuck(SetuptoolsWithWheel):
+    """Takes two locks, in an order that depends on who it is, and keeps them."""
+
+    def build_wheel(self, kernel, request, enter_phase):
+        names = ["one", "two"] if request.identity == "build-1" else ["two", "one"]
+        for name in names:
+            fd = kernel.open(f"{request.source}/{name}", os.O_RDWR | os.O_CREAT)
+            kernel.flock(fd, fcntl.LOCK_EX)
+            # Long enough for the other to get as far.
+            for _ in range(200):
+                kernel.fstat(fd)
+        return super().build_wheel(kernel, request, enter_phase)
+
+
+def test_builds_that_wait_for_each_other_have_failed(scenario, ground, monkeypatch):
+    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Stuck(scenario.toolchain, revision=1))
+    report = go(replace(scenario, schedule=Schedule("round-robin")), ground)
+    assert [(build.outcome, build.failure.type) for build in report.builds] == [("failed", "Deadlock")] * 2
+    (deadlock,) = [item for item in report.violations if item.oracle == "deadlock"]
+    assert "held by build-1" in deadlock.sentence
+    assert "held by build-2" in deadlock.sentence
+    assert "wheel-whole" not in {item.oracle for item in report.violations}
+
+
+def test_the_reason_is_the_step_that_failed_not_what_cleaning_up_ran_into(scenario, ground):
+    report = go(replace(scenario, builds=1, faults=(parse_fault("build-1:unpack+20:ENOSPC"),)), ground)
+    failure = report.builds[0].failure
+    assert failure.injected
+    assert (failure.errno, failure.operation) == (errno.ENOSPC, "create-excl")
+    struck = next(step for step in report.rounds[0] if step[8])
+    assert (failure.operation, failure.path) == (struck[2], struck[3])
+
+
+def test_a_fault_that_did_no_harm_is_not_blamed(scenario, ground):
+    harmless = tuple(parse_fault(f"build-{number}:prepare+1:EIO") for number in range(1, 9))
+    report = go(replace(scenario, builds=8, faults=harmless), ground)
+    assert any(step[8] for step in report.rounds[0])
+    hurt = [build for build in report.builds if build.outcome == "failed" and not build.failure.injected]
+    assert hurt
+    assert len([item for item in report.violations if item.oracle == "build-hurt"]) == len(hurt)
+
+
+def test_a_type_error_of_ours_is_no_outcome(scenario, ground, monkeypatch):
+    class Broken(SetuptoolsWithWheel):
+        def build_wheel(self, kernel, request, enter_phase):
+            return None + 1
+
+    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Broken(scenario.toolchain, revision=1))
+    with pytest.raises(TypeError):
+        go(scenario, ground)

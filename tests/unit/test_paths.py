@@ -38,6 +38,7 @@ def test_absolute_paths(path, shown):
         ("..", "neighbours", "../neighbours"),
         ("../neighbours", "..", ".."),
         ("a", ".", "a"),
+        ("a", "/dev/shm/sandbox/1/cache/b", "b"),
     ],
 )
 def test_paths_below_a_descriptor(directory, name, shown):

@@ -62,11 +62,45 @@ def test_a_later_run_sweeps_what_a_killed_one_left(tmp_path):
 
 
 def test_what_is_not_ours_is_left_alone(tmp_path):
-    os.mkdir(tmp_path / "cachestorm-directory")
-    os.symlink("/etc/passwd", tmp_path / "cachestorm-link.lock")
-    os.mkfifo(tmp_path / "cachestorm-pipe.lock")
+    for name in ("cachestorm-notes", "cachestorm-1-2"):
+        os.mkdir(tmp_path / name)
+        (tmp_path / name / "kept").touch()
+    # A lock file by a name like ours, or even by the very name, that we have not written.
+    (tmp_path / "cachestorm-notes.lock").write_text("")
+    (tmp_path / "cachestorm-1-2.lock").write_text("somebody else's\n")
+    os.symlink("/etc/passwd", tmp_path / "cachestorm-3-4.lock")
+    os.mkfifo(tmp_path / "cachestorm-5-6.lock")
+    before = sorted(os.listdir(tmp_path))
     assert sweep(str(tmp_path)) == []
-    assert len(os.listdir(tmp_path)) == 3
+    assert sorted(os.listdir(tmp_path)) == before
+    assert os.listdir(tmp_path / "cachestorm-1-2") == ["kept"]
+
+
+def test_nothing_is_taken_over_from_the_parent(tmp_path):
+    os.chmod(tmp_path, 0o2777)
+    with Sandbox.create(str(tmp_path)) as sandbox:
+        assert os.stat(sandbox.path).st_mode & 0o7777 == 0o700
+        assert os.stat(sandbox.fresh()).st_mode & 0o7000 == 0
+
+
+def test_what_cannot_be_removed_is_said_and_tried_again(tmp_path, monkeypatch):
+    class Stuck:
+        path, reason = "1/immutable", "immutable"
+
+    sandbox = Sandbox.create(str(tmp_path))
+    with monkeypatch.context() as patched, pytest.raises(MachineError, match="1/immutable: immutable"), sandbox:
+        patched.setattr("simulator.sandbox.remove_tree", lambda _: type("R", (), {"left": [Stuck]}))
+    assert len(os.listdir(tmp_path)) == 2
+    assert len(sweep(str(tmp_path))) == 1
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_process_that_bits_do_not_stop_gets_no_sandbox(tmp_path, monkeypatch):
+    monkeypatch.setattr("simulator.confined.permission_bits_stop_us", lambda _: False)
+    with pytest.raises(MachineError, match="do not stop this process") as caught:
+        Sandbox.create(str(tmp_path))
+    assert caught.value.exit_code == 3
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_name_that_is_taken_is_passed_over(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from cache_core.kernel import REAL
 from simulator.actors.toolchains import rmtree as removal
 from simulator.actors.toolchains import stdlib
-from simulator.actors.toolchains.base import ERROR_KINDS, ToolchainError, error_kind
+from simulator.actors.toolchains.base import ERROR_KINDS, RetryTypeError, ToolchainError, error_kind
 from simulator.actors.toolchains.copytree import copy, copyfile, copytree
 from simulator.actors.toolchains.distutils import Distutils
 from simulator.actors.toolchains.rmtree import ResetPermissions, chmod_and_retry, rmtree
@@ -344,7 +344,8 @@ def test_remove_tree_passes_over_what_cannot_go(tree):
         (FileExistsError(errno.EEXIST, "x"), "exists"),
         (PermissionError(errno.EACCES, "x"), "denied"),
         (shutil.Error([("a", "b", "c")]), "copytree"),
-        (TypeError("open() missing"), "retry-type-error"),
+        (RetryTypeError("open() missing"), "retry-type-error"),
+        (TypeError("a bug of ours"), None),
         (ToolchainError("no-egg-info", "x"), "egg-info-missing"),
         (OSError(errno.EIO, "x"), None),
         (OSError("Cannot call rmtree on a symbolic link"), None),

@@ -113,6 +113,13 @@ class ToolchainError(Exception):
         self.errno = number
 
 
+class RetryTypeError(TypeError):
+    """The removal handler retried `open`, which cannot be called with a path alone: a plain TypeError in reality.
+
+    A class of its own here, so that a TypeError that is a bug of ours is never taken for it.
+    """
+
+
 # The kinds of failure that were seen in 96 real builds (docs/reference/toolchains.md), as identifiers.
 ERROR_KINDS: dict[str, str] = {
     "create-denied": "could not create '...': Permission denied",
@@ -151,4 +158,4 @@ def error_kind(error: BaseException) -> str | None:
         return "copytree"
     if isinstance(error, OSError):
         return _BY_ERRNO.get(error.errno) if error.errno is not None else None
-    return "retry-type-error" if isinstance(error, TypeError) else None
+    return "retry-type-error" if isinstance(error, RetryTypeError) else None

@@ -15,6 +15,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Protocol
 
+from simulator.actors.toolchains.base import RetryTypeError
 from simulator.actors.toolchains.stdlib import READ_FLAGS
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def chmod_and_retry(kernel: Kernel, function: str, path: str, error: OSError) ->
 def _retry(kernel: Kernel, function: str, path: str) -> None:
     match function:
         case "open":
-            raise TypeError("open() missing required argument 'flags' (pos 2)")
+            raise RetryTypeError("open() missing required argument 'flags' (pos 2)")
         case "scandir":
             # Whatever it lists is dropped: the walk does not look at it again.
             kernel.scandir(path).close()

@@ -1,0 +1,66 @@
+"""Why an actor failed: which of its steps, and whether a fault of the scenario or the race is to blame.
+
+An error knows the step that raised it; one that was raised because of another leads there. What an actor's clean-up
+ran into afterwards is not the reason.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, cast
+
+from simulator.actors.toolchains.base import RetryTypeError, error_kind
+from simulator.errors import BuildFailedError
+from simulator.faults import BUILD_ERROR
+from simulator.outcome import Failure
+from simulator.step import STEP_OF_ERROR
+
+if TYPE_CHECKING:
+    from simulator.gate import Deadlock
+    from simulator.hosts.base import Party
+    from simulator.trace import RawStep
+
+# Exceptions that lead to each other in a circle end here; real chains have two or three links.
+_CHAIN_MAX = 32
+
+
+def failure_of(party: Party, deadlock: Deadlock | None) -> Failure | None:
+    """The reason why a party failed; None when it did not.
+
+    Args:
+        party: it has ended, or was unwound where it stood.
+        deadlock: of its run, if there was one.
+    """
+    error = party.error
+    if error is None:
+        return None if party.ended else _stuck(party, deadlock)
+    kind = error_kind(error)
+    if isinstance(error, BuildFailedError):
+        return Failure(BUILD_ERROR, kind, None, None, None, str(error), injected=True)
+    name = "TypeError" if isinstance(error, RetryTypeError) else type(error).__name__
+    step = _step_of(error)
+    if step is None and isinstance(error, shutil.Error):
+        # A copied tree collects the texts of its errors; the last of them is the last failure of all.
+        step = party.actor.last_failure
+    if step is None:
+        return Failure(name, kind, getattr(error, "errno", None), None, None, str(error), injected=False)
+    _, _, operation, path, _, _, number, _, injected = step
+    return Failure(name, kind, number, operation, path, str(error), injected=injected is not None)
+
+
+def _stuck(party: Party, deadlock: Deadlock | None) -> Failure:
+    waits = {actor: lock for actor, lock, _ in deadlock.waiting} if deadlock else {}
+    lock = waits.get(party.actor.name)
+    return Failure("Deadlock", None, None, "flock", lock, f"waits for {lock} for ever", injected=False)
+
+
+def _step_of(error: BaseException) -> RawStep | None:
+    link: BaseException | None = error
+    for _ in range(_CHAIN_MAX):
+        if link is None:
+            break
+        step = link.__dict__.get(STEP_OF_ERROR)
+        if step is not None:
+            return cast("RawStep", step)
+        link = link.__cause__ or link.__context__
+    return None
