@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import tomllib
 from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Literal, cast
@@ -15,7 +16,9 @@ import pydantic
 
 from cache_core.protocols import PROTOCOLS
 from simulator.actors.cleaners import CLEANERS
+from simulator.actors.install import DOWNLOAD, INSTALL, LOOK_UP, UNPACK
 from simulator.actors.toolchains import TOOLCHAINS
+from simulator.actors.toolchains.base import PHASES
 from simulator.errors import BadInputError
 from simulator.faults import ACTIONS, RandomFaults, parse_fault
 from simulator.manifest import load_packages, load_requirements
@@ -26,13 +29,19 @@ from simulator.strategies import SAMPLERS
 from simulator.strategies.sticky import SWITCH_PROBABILITY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Sequence
     from importlib.resources.abc import Traversable
 
+    from simulator.faults import Fault
     from simulator.manifest import SdistManifest, WheelManifest
 
 _PACKAGES = "packages"
 _SET_SUFFIX = ".requirements.json"
+
+# The store's own phase, of a build that waits for an entry; the others are the install's and the toolchain's.
+_LOCK = "lock"
+BUILD_PHASES = (LOOK_UP, _LOCK, DOWNLOAD, UNPACK, *PHASES, INSTALL)
+_NUMBERED = re.compile(r"(?P<kind>build|cleaner)-[1-9][0-9]*", re.ASCII)
 
 
 def _one_of(kind: str, known: Collection[str]) -> pydantic.AfterValidator:
@@ -79,6 +88,14 @@ class _RandomFaults(_Table):
     @classmethod
     def _pair(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
+
+    @pydantic.field_validator("steps", mode="after")
+    @classmethod
+    def _in_order(cls, value: tuple[int, int]) -> tuple[int, int]:
+        first, last = value
+        if first > last:
+            raise ValueError(f"[{first}, {last}] holds no step: the first is after the last")
+        return value
 
 
 class _Schedule(_Table):
@@ -160,11 +177,14 @@ def _parse(name: str, origin: str, text: bytes) -> Scenario:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInputError("bad-scenario", origin, f"scenario file '{origin}' is not TOML: {error}") from error
     mistakes: list[str] = []
+    wrong: list[tuple[int | str, ...]] = []
     file = None
     try:
         file = _File.model_validate(document)
     except pydantic.ValidationError as error:
         mistakes = [_mistake(origin, dict(item)) for item in error.errors()]
+        wrong = [item["loc"] for item in error.errors()]
+    mistakes += [f"{origin}: {mistake}" for mistake in _idle_faults(document, wrong)]
     install = document.get("storm", {}).get("install") if isinstance(document.get("storm"), dict) else None
     sets = package_sets()
     if isinstance(install, str) and install not in sets:
@@ -172,6 +192,66 @@ def _parse(name: str, origin: str, text: bytes) -> Scenario:
     if file is None or mistakes:
         raise BadInputError("bad-scenario", origin, "\n".join(mistakes))
     return _resolve(name, origin, file)
+
+
+def check_fault(spec: str, builds: int, during: Sequence[str], after: Sequence[str]) -> Fault:
+    """Read a fault that can strike: its actor takes part, and has its phase.
+
+    Args:
+        spec: as `simulator.faults.parse_fault` takes it.
+        builds: how many there are.
+        during: cleaners in the middle of the storm.
+        after: cleaners after it.
+
+    Raises:
+        BadInputError: It cannot; with the nearest that can.
+    """
+    fault = parse_fault(spec)
+    # Who is there, and which cleaners each of them is: builds are none.
+    parties: dict[str, tuple[str, ...]] = {f"build-{number}": () for number in range(1, builds + 1)}
+    if during or after:
+        parties["cleaner"] = (*during[:1], *after)
+    parties.update({f"cleaner-{place}": (name,) for place, name in enumerate(during[1:], 2)})
+    if fault.actor not in parties:
+        problem = _unknown_actor(fault.actor, builds, list(parties))
+        raise BadInputError("unknown-actor", fault.actor, f"fault '{spec}': {problem}")
+    phases = parties[fault.actor] or BUILD_PHASES
+    if fault.phase and fault.phase not in phases:
+        problem = unknown_message("phase", fault.phase, phases)
+        raise BadInputError("unknown-phase", fault.phase, f"fault '{spec}': {problem}")
+    return fault
+
+
+def _unknown_actor(name: str, builds: int, known: list[str]) -> str:
+    """A name that is misspelt gets the nearest; a number too high gets to know how many there are."""
+    if known and not _NUMBERED.fullmatch(name):
+        return unknown_message("actor", name, known)
+    shown = known if builds <= 2 else [known[0], "...", *known[builds - 1 :]]  # noqa: PLR2004 - an ellipsis saves nothing
+    return f"unknown actor '{name}'; known: {', '.join(shown) or 'none, for there is no build and no cleaner'}"
+
+
+def _idle_faults(document: dict[str, object], wrong: Collection[tuple[int | str, ...]]) -> Iterator[str]:
+    """Faults of a file that can never strike, each with its key; what other mistakes leave open is let pass.
+
+    Args:
+        document: as it was read: also with mistakes, because all are told at once.
+        wrong: where it has some.
+    """
+    storm, cleaners = document.get("storm"), document.get("cleaners", {})
+    faults = storm.get("faults") if isinstance(storm, dict) else None
+    if not isinstance(storm, dict) or not isinstance(faults, list):
+        return
+    builds = BUILDS_MAX if ("storm", "builds") in wrong else storm["builds"]
+    cleaners_are_known = isinstance(cleaners, dict) and not any(place[0] == "cleaners" for place in wrong)
+    during, after = (cleaners.get(key, []) if cleaners_are_known else [] for key in ("during", "after"))
+    for place, spec in enumerate(faults):
+        if ("storm", "faults", place) in wrong:
+            continue
+        try:
+            check_fault(spec, builds, during, after)
+        except BadInputError as error:
+            if cleaners_are_known or not parse_fault(spec).actor.startswith("cleaner"):
+                yield f"storm.faults[{place}]: {error.message}"
 
 
 def _mistake(origin: str, item: dict[str, object]) -> str:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cache_core.protocols import PROTOCOLS
 from simulator.actors.cleaners import CLEANERS
-from simulator.actors.install import DOWNLOAD, INSTALL, LOOK_UP, UNPACK
 from simulator.actors.toolchains import TOOLCHAINS
-from simulator.actors.toolchains.base import PHASES
 from simulator.errors import BadInputError
-from simulator.faults import Fault, parse_fault
-from simulator.naming import known_name, unknown_message
+from simulator.naming import known_name
 from simulator.scenario import BUILDS_MAX
-from simulator.scenario_file import cache_lock_default, load_scenario
+from simulator.scenario_file import cache_lock_default, check_fault, load_scenario
 
 if TYPE_CHECKING:
     from simulator.scenario import Scenario
-
-_BUILD = re.compile(r"build-([1-9][0-9]*)", re.ASCII)
-_BUILD_PHASES = (LOOK_UP, DOWNLOAD, UNPACK, *PHASES, INSTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +68,8 @@ def resolve(name_or_file: str, overrides: Overrides) -> Scenario:
     if overrides.cleaners:
         cleaners = tuple(known_name("cleaner", name, CLEANERS) for name in overrides.cleaners)
         scenario = replace(scenario, cleaners_after=cleaners)
-    faults = tuple(_checked(parse_fault(spec), spec, scenario) for spec in overrides.faults)
+    parties = (scenario.builds, scenario.cleaners_during, scenario.cleaners_after)
+    faults = tuple(check_fault(spec, *parties) for spec in overrides.faults)
     return replace(scenario, faults=(*scenario.faults, *faults))
 
 
@@ -92,19 +86,3 @@ def _with_protocol(scenario: Scenario, protocol: str) -> Scenario:
     usual = scenario.cache_lock == cache_lock_default(scenario.protocol)
     lock = cache_lock_default(protocol) if usual else scenario.cache_lock
     return replace(scenario, protocol=protocol, cache_lock=lock)
-
-
-def _checked(fault: Fault, spec: str, scenario: Scenario) -> Fault:
-    """A fault that can strike: its actor takes part, and a build has its phase."""
-    cleaners = ["cleaner", *(f"cleaner-{number}" for number in range(2, len(scenario.cleaners_during) + 1))]
-    build = _BUILD.fullmatch(fault.actor)
-    if fault.actor not in cleaners and (build is None or int(build[1]) > scenario.builds):
-        known = [f"build-{number}" for number in range(1, scenario.builds + 1)] + cleaners
-        shown = known if len(known) <= 2 else [known[0], "...", *known[scenario.builds - 1 :]]  # noqa: PLR2004 - an ellipsis saves nothing
-        raise BadInputError(
-            "unknown-actor", fault.actor, f"fault '{spec}': unknown actor '{fault.actor}'; known: {', '.join(shown)}"
-        )
-    if build is not None and fault.phase and fault.phase not in _BUILD_PHASES:
-        problem = unknown_message("phase", fault.phase, _BUILD_PHASES)
-        raise BadInputError("unknown-phase", fault.phase, f"fault '{spec}': {problem}")
-    return fault

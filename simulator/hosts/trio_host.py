@@ -3,6 +3,9 @@
 For fidelity: real cancellation, real time beside the steps (live lines, a pace for an audience), and room for
 real processes. A switch costs a reschedule through trio's loop, about 20 us; steps without a switch cost nothing
 more. Use one `trio.run` for any number of runs.
+
+An async actor may not put a time limit of its own around its kernel calls: who moves is the gate's to say, and a wait
+that ends by itself ends the run.
 """
 
 from __future__ import annotations
