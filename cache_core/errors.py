@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import overload
 
 
 class CacheError(Exception):
@@ -120,8 +121,14 @@ class PrivilegeError(CacheError):
 _COMMON_NAMES = {errno.EAGAIN: "EAGAIN", errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EDEADLK: "EDEADLK"}
 
 
-def errno_name(error: OSError | int) -> str:
-    """The name of an error number, such as `ENOTEMPTY`; `E<number>` when the platform has none."""
+@overload
+def errno_name(error: None) -> None: ...
+@overload
+def errno_name(error: OSError | int) -> str: ...
+def errno_name(error: OSError | int | None) -> str | None:
+    """The name of an error number, such as `ENOTEMPTY`; `E<number>` when the platform has none; None for no error."""
+    if error is None:
+        return None
     number = error if isinstance(error, int) else error.errno or 0
     return _COMMON_NAMES.get(number) or errno.errorcode.get(number, f"E{number}")
 
@@ -134,10 +141,17 @@ def shown(path: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def path_fields(path: str) -> dict[str, str]:
-    """A path for a JSON document: `path`, and `path_hex` beside it (the exact bytes) when it is not UTF-8."""
-    raw = os.fsencode(path)
+def path_fields(path: str, key: str = "path") -> dict[str, str]:
+    """A path for a JSON document: `path`, and `path_hex` beside it (the exact bytes) when it is not UTF-8.
+
+    Args:
+        path: Undecodable bytes as surrogates.
+        key: What to call it instead of `path`.
+    """
     try:
-        return {"path": raw.decode("utf-8")}
-    except UnicodeDecodeError:
-        return {"path": raw.decode("utf-8", "backslashreplace"), "path_hex": raw.hex()}
+        # Most paths by far are as they should be, and a trace has many.
+        path.encode()
+    except UnicodeEncodeError:
+        raw = os.fsencode(path)
+        return {key: raw.decode("utf-8", "backslashreplace"), f"{key}_hex": raw.hex()}
+    return {key: path}

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # openat2(2): how a path may be resolved. Values from linux/openat2.h.
 RESOLVE_NO_XDEV = 0x01
-RESOLVE_NO_MAGICLINKS = 0x02
 RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_BENEATH = 0x08
 
@@ -178,19 +177,33 @@ _syscall: Callable[..., int] = _libc.syscall
 _libc.syscall.restype = ctypes.c_long
 
 
+def _call_again(*arguments: object) -> tuple[int, int]:
+    """Make a system call, again for as long as a signal interrupts it; returns its result and errno.
+
+    As Python does for its own (PEP 475), and with no bound of ours for the same reason: between two tries Python runs
+    the signal's handler, and an exception from there ends it.
+    """
+    while True:
+        result = _syscall(*arguments)
+        if result >= 0:
+            return result, 0
+        number = ctypes.get_errno()
+        if number != errno.EINTR:
+            return result, number
+
+
 def _openat2(path: str, flags: int, resolve: int, *, dir_fd: int) -> int:
     how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
-    fd = _syscall(_SYS_OPENAT2, dir_fd, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
+    fd, number = _call_again(_SYS_OPENAT2, dir_fd, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
     if fd < 0:
-        number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), path)
     return fd
 
 
 def _chmod_descriptor(fd: int, mode: int) -> None:
-    if _syscall(_SYS_FCHMODAT2, fd, b"", mode, _AT_EMPTY_PATH) == 0:
+    result, number = _call_again(_SYS_FCHMODAT2, fd, b"", mode, _AT_EMPTY_PATH)
+    if result == 0:
         return
-    number = ctypes.get_errno()
     # Before Linux 6.6 the call is unknown; container filters answer EPERM for calls they do not know, so only a
     # kernel that has it can be believed about EPERM, and /proc gives the same answer there.
     if number in (errno.ENOSYS, errno.EPERM):

@@ -45,7 +45,13 @@ def test_paths_are_shown_on_one_line():
     assert shown("caf\N{LATIN SMALL LETTER E WITH ACUTE}") == "caf\N{LATIN SMALL LETTER E WITH ACUTE}"
     assert path_fields(os.fsdecode(b"a\xff")) == {"path": "a\\xff", "path_hex": "61ff"}
     assert path_fields("a\n") == {"path": "a\n"}
+    assert path_fields(os.fsdecode(b"a\xff"), "target") == {"target": "a\\xff", "target_hex": "61ff"}
+    assert path_fields("caf\N{LATIN SMALL LETTER E WITH ACUTE}", "target") == {
+        "target": "caf\N{LATIN SMALL LETTER E WITH ACUTE}"
+    }
 
 
 def test_errno_names():
     assert [errno_name(number) for number in (11, 95, 39, 99999)] == ["EAGAIN", "EOPNOTSUPP", "ENOTEMPTY", "E99999"]
+    assert errno_name(OSError(39, "")) == "ENOTEMPTY"
+    assert errno_name(None) is None
