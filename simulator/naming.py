@@ -14,10 +14,17 @@ if TYPE_CHECKING:
 _LIKENESS_MIN = 0.4
 
 
-def unknown_message(kind: str, value: str, known: Collection[str]) -> str:
-    """One line: what is unknown, and the nearest known name, or all of them."""
+def unknown_message(kind: str, value: str, known: Collection[str], listed: Collection[str] = ()) -> str:
+    """One line: what is unknown, and the nearest known name, or all of them.
+
+    Args:
+        kind: what it should be the name of.
+        value: what was given.
+        known: the names.
+        listed: what to list in place of all of them, where they are many.
+    """
     near = difflib.get_close_matches(value, known, 1, _LIKENESS_MIN)
-    return f"unknown {kind} '{value}'; " + (f"nearest: {near[0]}" if near else f"known: {', '.join(known)}")
+    return f"unknown {kind} '{value}'; " + (f"nearest: {near[0]}" if near else f"known: {', '.join(listed or known)}")
 
 
 def known_name(kind: str, value: str, known: Collection[str]) -> str:

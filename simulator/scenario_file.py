@@ -40,8 +40,8 @@ _SET_SUFFIX = ".requirements.json"
 
 # The store's own phase, of a build that waits for an entry; the others are the install's and the toolchain's.
 _LOCK = "lock"
-BUILD_PHASES = (LOOK_UP, _LOCK, DOWNLOAD, UNPACK, *PHASES, INSTALL)
-_NUMBERED = re.compile(r"(?P<kind>build|cleaner)-[1-9][0-9]*", re.ASCII)
+_BUILD_PHASES = (LOOK_UP, _LOCK, DOWNLOAD, UNPACK, *PHASES, INSTALL)
+_NUMBERED = re.compile(r"(?:build|cleaner)-[0-9]+", re.ASCII)
 
 
 def _one_of(kind: str, known: Collection[str]) -> pydantic.AfterValidator:
@@ -215,7 +215,7 @@ def check_fault(spec: str, builds: int, during: Sequence[str], after: Sequence[s
     if fault.actor not in parties:
         problem = _unknown_actor(fault.actor, builds, list(parties))
         raise BadInputError("unknown-actor", fault.actor, f"fault '{spec}': {problem}")
-    phases = parties[fault.actor] or BUILD_PHASES
+    phases = parties[fault.actor] or _BUILD_PHASES
     if fault.phase and fault.phase not in phases:
         problem = unknown_message("phase", fault.phase, phases)
         raise BadInputError("unknown-phase", fault.phase, f"fault '{spec}': {problem}")
@@ -224,10 +224,10 @@ def check_fault(spec: str, builds: int, during: Sequence[str], after: Sequence[s
 
 def _unknown_actor(name: str, builds: int, known: list[str]) -> str:
     """A name that is misspelt gets the nearest; a number too high gets to know how many there are."""
-    if known and not _NUMBERED.fullmatch(name):
-        return unknown_message("actor", name, known)
-    shown = known if builds <= 2 else [known[0], "...", *known[builds - 1 :]]  # noqa: PLR2004 - an ellipsis saves nothing
-    return f"unknown actor '{name}'; known: {', '.join(shown) or 'none, for there is no build and no cleaner'}"
+    if not known:
+        return f"unknown actor '{name}'; there is neither a build nor a cleaner"
+    listed = known if builds <= 2 else [known[0], "...", *known[builds - 1 :]]  # noqa: PLR2004 - an ellipsis saves nothing
+    return unknown_message("actor", name, () if _NUMBERED.fullmatch(name) else known, listed)
 
 
 def _idle_faults(document: dict[str, object], wrong: Collection[tuple[int | str, ...]]) -> Iterator[str]:
@@ -242,15 +242,16 @@ def _idle_faults(document: dict[str, object], wrong: Collection[tuple[int | str,
     if not isinstance(storm, dict) or not isinstance(faults, list):
         return
     builds = BUILDS_MAX if ("storm", "builds") in wrong else storm["builds"]
-    cleaners_are_known = isinstance(cleaners, dict) and not any(place[0] == "cleaners" for place in wrong)
-    during, after = (cleaners.get(key, []) if cleaners_are_known else [] for key in ("during", "after"))
+    if not isinstance(cleaners, dict) or any(place[0] == "cleaners" for place in wrong):
+        cleaners = None
+    during, after = ([], []) if cleaners is None else (cleaners.get("during", []), cleaners.get("after", []))
     for place, spec in enumerate(faults):
         if ("storm", "faults", place) in wrong:
             continue
         try:
             check_fault(spec, builds, during, after)
         except BadInputError as error:
-            if cleaners_are_known or not parse_fault(spec).actor.startswith("cleaner"):
+            if cleaners is not None or not parse_fault(spec).actor.startswith("cleaner"):
                 yield f"storm.faults[{place}]: {error.message}"
 
 

@@ -71,6 +71,8 @@ def test_three_mistakes_are_reported_at_once(tmp_path):
         (("builds = 2", 'builds = 2\nfaults = ["build-1:x:kil"]'), "storm.faults[0]: fault 'build-1:x:kil': unknown"),
         (("[storm]", '[cleaners]\nafter = ["hardend"]\n[storm]'), "unknown cleaner 'hardend'; nearest: hardened"),
         (("[storm]", '[expect]\ntolerated_oracles = ["x"]\n[storm]'), "unknown oracle 'x'; known: deadlock"),
+        (("[storm]", "[[random_faults]]\naction = 'kill'\nshare = 0.5\nsteps = [500, 1]\n[storm]"),
+         "random_faults[0].steps: [500, 1] holds no step: the first is after the last"),
         (("[storm]", "[schedule]\nswitch_probability = 2\n[storm]"), "schedule.switch_probability: "),
         (("[storm]", "storm = 3\n[other]"), "storm: Input should be"),
     ],
@@ -79,6 +81,90 @@ def test_each_mistake_names_key_and_reason(tmp_path, change, expected):
     with pytest.raises(BadInputError) as caught:
         load_scenario(write(tmp_path, GOOD.replace(*change)))
     assert expected in caught.value.message
+
+
+CLEANERS = """
+[cleaners]
+during = ["hardened", "model:uv-0.1.42"]
+after = ["rmtree"]
+"""
+
+
+def with_faults(*specs, text=GOOD + CLEANERS):
+    return text.replace("[storm]", f"[storm]\nfaults = {list(specs)}")
+
+
+def mistakes(tmp_path, text):
+    path = write(tmp_path, text)
+    with pytest.raises(BadInputError) as caught:
+        load_scenario(path)
+    assert caught.value.kind == "bad-scenario"
+    return [line.removeprefix(f"{path}: ") for line in caught.value.message.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ("build-99:20:kill", "unknown actor 'build-99'; known: build-1, build-2, cleaner, cleaner-2"),
+        ("build-0:20:kill", "unknown actor 'build-0'; known: build-1, build-2, cleaner, cleaner-2"),
+        ("biuld-1:20:kill", "unknown actor 'biuld-1'; nearest: build-1"),
+        ("cleaner-3:20:kill", "unknown actor 'cleaner-3'; known: build-1, build-2, cleaner, cleaner-2"),
+        ("build-1:instal_lib:kill", "unknown phase 'instal_lib'; nearest: install_lib"),
+        ("build-1:instal_lib+40:kill", "unknown phase 'instal_lib'; nearest: install_lib"),
+        ("build-1:hardened:kill", "unknown phase 'hardened'; nearest: "),
+        ("cleaner:hardend:kill", "unknown phase 'hardend'; nearest: hardened"),
+        ("cleaner:zip:kill", "unknown phase 'zip'; known: hardened, rmtree"),
+        ("cleaner-2:hardened:kill", "unknown phase 'hardened'; known: model:uv-0.1.42"),
+    ],
+)
+def test_a_fault_that_can_never_strike_is_a_mistake(tmp_path, spec, reason):
+    (mistake,) = mistakes(tmp_path, with_faults("build-1:20:EIO", spec))
+    assert mistake.startswith(f"storm.faults[1]: fault '{spec}': {reason}")
+
+
+@pytest.mark.parametrize("phase", ["look-up", "lock", "download", "unpack", "publish", "install", "egg_info", "rmtree"])
+def test_a_fault_in_every_phase_is_legal(tmp_path, phase):
+    scenario = load_scenario(write(tmp_path, with_faults(f"build-2:{phase}+3:kill")))
+    assert [str(fault) for fault in scenario.faults] == [f"build-2:{phase}+3:kill"]
+
+
+def test_a_fault_of_a_cleaner_is_legal_where_there_is_one(tmp_path):
+    specs = ["cleaner:5:EIO:before", "cleaner:hardened:kill", "cleaner:rmtree:kill", "cleaner-2:7:kill"]
+    assert [str(fault) for fault in load_scenario(write(tmp_path, with_faults(*specs))).faults] == specs
+    (mistake,) = mistakes(tmp_path, with_faults("cleaner:5:EIO", text=GOOD))
+    assert mistake.endswith("unknown actor 'cleaner'; known: build-1, build-2")
+
+
+def test_many_actors_are_not_all_listed(tmp_path):
+    text = with_faults("cleaner:5:EIO", "build-1025:5:EIO", text=GOOD).replace("builds = 2", "builds = 1024")
+    assert all(mistake.endswith("known: build-1, ..., build-1024") for mistake in mistakes(tmp_path, text))
+    (mistake,) = mistakes(tmp_path, with_faults("build-1:5:EIO", text=GOOD).replace("builds = 2", "builds = 0"))
+    assert mistake.endswith("unknown actor 'build-1'; there is neither a build nor a cleaner")
+
+
+def test_faults_that_cannot_strike_are_told_with_all_the_other_mistakes(tmp_path):
+    text = with_faults("build-99:20:kill", "build-1:x:kil", "build-1:zipp:kill").replace('"shared"', '"shred"')
+    assert [mistake.partition(": ")[0] for mistake in mistakes(tmp_path, text)] == [
+        "storm.protocol",
+        "storm.faults[1]",
+        "storm.faults[0]",
+        "storm.faults[2]",
+    ]
+
+
+def test_what_another_mistake_leaves_open_is_not_told_as_one(tmp_path):
+    text = with_faults("build-99:20:kill", "cleaner-2:hardened:kill", "cleaner:hardened:kill")
+    text = text.replace("builds = 2", "builds = -2").replace('"hardened"', '"hardend"')
+    assert [mistake.partition(": ")[0] for mistake in mistakes(tmp_path, text)] == [
+        "storm.builds",
+        "cleaners.during[0]",
+    ]
+    assert [mistake.partition(": ")[0] for mistake in mistakes(tmp_path, text.replace("builds = -2", ""))] == [
+        "storm.builds",
+        "cleaners.during[0]",
+    ]
+    for broken in ("storm = 3", "[storm]\nfaults = 3", "[storm]\nfaults = [3]"):
+        assert mistakes(tmp_path, f"version = 1\nsummary = 'x'\n{broken}\n")
 
 
 def test_what_is_not_toml_says_where(tmp_path):
