@@ -10,17 +10,19 @@ import errno
 import importlib
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
-from simulator.cli.failures import BROKEN_PIPE, report
+from simulator.cli.failures import BROKEN_PIPE, failure_of, report
 from simulator.cli.parameters import OWN_PROCESS, examples
+from simulator.cli.streams import settle
 from simulator.errors import MachineError
 from simulator.naming import unknown_message
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 # What a write meets where there is no room for what it writes.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -64,21 +66,19 @@ class Program(click.Group):
         except click.exceptions.NoSuchCommand as error:
             raise click.UsageError(unknown_message("command", error.command_name, _COMMANDS), ctx) from error
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the arguments; `--help` prints here."""
+        with _failed_writes_told():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; its output is out when this returns."""
-        try:
+        with _failed_writes_told():
             status = super().invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError:
-            _silence_stdout()
-            raise click.exceptions.Exit(BROKEN_PIPE) from None
-        except OSError as error:
-            if error.errno not in _FULL:
-                raise
-            _silence_stdout()
-            reason = f"a write failed: {error.strerror}; make room for the output, or for the sandbox with --sandbox"
-            raise MachineError("space", error.strerror or "", reason) from error
-        return status
+            return status
 
     def main(
         self,
@@ -101,12 +101,32 @@ class Program(click.Group):
         return code
 
 
+@contextmanager
+def _failed_writes_told() -> Iterator[None]:
+    """Output that cannot be written has its exit code, too."""
+    try:
+        yield
+    except BrokenPipeError:
+        _silence_stdout()
+        raise click.exceptions.Exit(BROKEN_PIPE) from None
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _silence_stdout()
+        reason = f"a write failed: {error.strerror}; make room for the output, or for the sandbox with --sandbox"
+        raise MachineError("space", error.strerror or "", reason) from error
+
+
 def _show(error: BaseException, *, as_json: bool, debug: bool) -> int:
     try:
         return report(error, as_json=as_json, debug=debug)
     except BrokenPipeError:
         _silence_stdout()
         return BROKEN_PIPE
+    except OSError:
+        # No room for the document either: the exit code is what is left to tell.
+        _silence_stdout()
+        return failure_of(error).exit
 
 
 def _silence_stdout() -> None:
@@ -139,9 +159,6 @@ def program(ctx: click.Context) -> None:
 
 def entry() -> NoReturn:
     """The console script."""
-    for stream in (sys.stdout, sys.stderr):
-        # A name that the terminal cannot show is no reason to fail.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    settle()
     program.main(prog_name="cachestorm", obj=OWN_PROCESS)
     raise AssertionError("click exits")
