@@ -1,12 +1,13 @@
 """Runs happen in a process that permission bits stop: as root, in a child that gave its privileges up.
 
-Guarantees: after `confine` has returned None, this process and whatever it executes hold no capability to pass over
-permission bits; after `require_permission_bits` that is proved where the run will happen. The child dies with its
-parent (it gets SIGTERM, so that it can clean up), and gets the signals that the parent gets. The parent comes back
-with the child's exit status and has nothing else to do.
+Guarantees: after `confine` has returned None, this process holds no capability to pass over permission bits, and
+whatever it executes gains none, whoever started it: its bounding set is empty or, where it may not empty that, it has
+no_new_privs set, which takes no privilege. After `require_permission_bits` it is proved where the run will happen. The
+child dies with its parent (it gets SIGTERM, so that it can clean up), and gets the signals that the parent gets. The
+parent comes back with the child's exit status and has nothing else to do.
 Not guaranteed: that the child cleans up after SIGKILL; the next run sweeps what it left.
-Costs: one fork, as root only.
-Sources: fork(2), prctl(2) (PR_SET_PDEATHSIG), capabilities(7).
+Costs: one fork, as root only. With no_new_privs, set-user-ID programs do not work below us: no run needs one.
+Sources: fork(2), prctl(2) (PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS), capabilities(7).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from cache_core.errors import PrivilegeError
 from cache_core.privileges import (
     drop_override_capabilities,
     empty_bounding_set,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NO_NEW_PRIVS = 38
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -47,6 +50,8 @@ def confine() -> int | None:
         PrivilegeError: The process cannot be put under the permission bits.
     """
     if not holds_override_capabilities():
+        # Nor may a program that we start: run by uid 0, it would get what is in our bounding set.
+        _gain_nothing()
         return None
     # What is still buffered would be written by both.
     sys.stdout.flush()
@@ -60,10 +65,19 @@ def confine() -> int | None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return _exit_status(child)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    drop_override_capabilities()
-    empty_bounding_set()
+    give_up_privileges()
     _die_with(parent)
     return None
+
+
+def give_up_privileges() -> None:
+    """Put this process, and whatever it executes, under the permission bits, for good.
+
+    Raises:
+        PrivilegeError: It has threads, or the system refuses.
+    """
+    drop_override_capabilities()
+    _gain_nothing()
 
 
 def require_permission_bits(directory: str) -> None:
@@ -99,6 +113,15 @@ def _exit_status(child: int) -> int:
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
+
+
+def _gain_nothing() -> None:
+    try:
+        empty_bounding_set()
+    except PrivilegeError:
+        # It takes CAP_SETPCAP. Without it: an exec then grants nothing that the process has not already.
+        if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+            raise
 
 
 def _die_with(parent: int) -> None:

@@ -17,12 +17,8 @@ from typing import TYPE_CHECKING
 
 from cache_core.errors import PrivilegeError
 from cache_core.kernel import REAL, RESOLVE_BENEATH
-from cache_core.privileges import (
-    drop_override_capabilities,
-    empty_bounding_set,
-    holds_override_capabilities,
-    permission_bits_stop_us,
-)
+from cache_core.privileges import holds_override_capabilities, permission_bits_stop_us
+from simulator.confined import give_up_privileges
 from simulator.sandbox import SPACE_MIN_BYTES, survey
 
 if TYPE_CHECKING:
@@ -104,8 +100,7 @@ def _in_child(parent: str) -> bool:
     if child == 0:
         works = False
         try:
-            drop_override_capabilities()
-            empty_bounding_set()
+            give_up_privileges()
             works = permission_bits_stop_us(parent)
         except PrivilegeError:
             works = False

@@ -36,12 +36,15 @@ def go_on_confined(interruption: Interruption) -> None:
         InterruptedRunError: A signal came before.
     """
     interruption.check()
-    if click.get_current_context().obj != OWN_PROCESS and holds_override_capabilities():
-        raise MachineError(
-            "privileges",
-            "capabilities",
-            "this process can pass over permission bits, and is not ours; start the command `cachestorm` itself",
-        )
+    if click.get_current_context().obj != OWN_PROCESS:
+        # Neither a fork nor anything that cannot be undone happens to a process that is not ours.
+        if holds_override_capabilities():
+            raise MachineError(
+                "privileges",
+                "capabilities",
+                "this process can pass over permission bits, and is not ours; start the command `cachestorm` itself",
+            )
+        return
     status = confine()
     if status is not None:
         raise click.exceptions.Exit(status)

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from cache_core.privileges import OVERRIDE_CAPABILITIES
+
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 PROGRAM = [sys.executable, "-c", "from simulator.cli.main import entry; entry()"]
@@ -15,9 +17,32 @@ NOBODY = 65534
 SECONDS_MAX = 60
 
 
-def start(*arguments):
+# Root as some containers have it: it may pass over permission bits, but not shrink its bounding set.
+WITHOUT_SETPCAP = ("setpriv", "--bounding-set=-setpcap")
+
+# Confined, what does a program that it executes hold? "dropped": by somebody who lost the three capabilities before,
+# but not the bounding set from which an exec gives them back to uid 0.
+EXECUTED = """
+import os, sys
+from cache_core.privileges import drop_override_capabilities
+from simulator.confined import confine
+if sys.argv[1] == "dropped":
+    drop_override_capabilities()
+if sys.argv[2] == "confined":
+    status = confine()
+    if status is not None:
+        sys.exit(status)
+os.execvp("cat", ["cat", "/proc/self/status"])
+"""
+
+
+def start(*arguments, prefix=()):
     return subprocess.Popen(
-        [*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*prefix, *PROGRAM, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -47,6 +72,47 @@ def test_root_s_exit_codes_come_through(tmp_path):
         process = start("run", *arguments, "--sandbox", str(tmp_path))
         process.communicate(timeout=SECONDS_MAX)
         assert process.returncode == code
+
+
+def executed(prefix, *arguments):
+    """What /proc says of a program that was executed."""
+    command = [*prefix, sys.executable, "-c", EXECUTED, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS_MAX)
+    return dict(line.split(":\t") for line in done.stdout.splitlines() if ":\t" in line)
+
+
+def overrides(status):
+    """Which of the three capabilities are in the effective, permitted and bounding sets."""
+    mask = sum(1 << number for number in OVERRIDE_CAPABILITIES)
+    return [int(status[name], 16) & mask for name in ("CapEff", "CapPrm", "CapBnd")]
+
+
+@pytest.mark.parametrize("before", ["whole", "dropped"])
+def test_what_a_confined_process_executes_regains_nothing(before):
+    # Where nobody confines it, it does: the test would notice.
+    assert all(overrides(executed((), before, "free")))
+    assert all(overrides(executed(WITHOUT_SETPCAP, before, "free")))
+
+    emptied = executed((), before, "confined")
+    assert overrides(emptied) == [0, 0, 0]
+    assert emptied["NoNewPrivs"] == "0"
+
+    held = executed(WITHOUT_SETPCAP, before, "confined")
+    assert overrides(held)[:2] == [0, 0]
+    assert held["NoNewPrivs"] == "1"
+
+
+def test_root_that_cannot_shrink_its_bounding_set_runs_all_the_same(tmp_path):
+    process = start("run", "--builds", "1", "--json", "--sandbox", str(tmp_path), prefix=WITHOUT_SETPCAP)
+    out, errors = process.communicate(timeout=SECONDS_MAX)
+    assert process.returncode == 0, errors
+    assert json.loads(out)["empty"] is True
+    assert_nothing_is_left(process, tmp_path)
+
+    doctor = start("doctor", "--json", "--sandbox", str(tmp_path), prefix=WITHOUT_SETPCAP)
+    out, _ = doctor.communicate(timeout=SECONDS_MAX)
+    assert doctor.returncode == 0
+    assert json.loads(out)["possible"] is True
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
