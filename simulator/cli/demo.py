@@ -50,41 +50,42 @@ def command(*, seed: int, pace: float | None, sandbox: str | None, as_json: bool
     with Interruption() as interruption:
         from simulator.cli.ground import go_on_confined, prepare_ground  # noqa: PLC0415
         from simulator.cli.running import play  # noqa: PLC0415
-        from simulator.report.live import NoView, PlainView, TerminalView  # noqa: PLC0415
+        from simulator.report.live import PlainView, TerminalView  # noqa: PLC0415
         from simulator.scenario_file import load_scenario  # noqa: PLC0415
 
         scenario = load_scenario(SCENARIO)
         go_on_confined(interruption)
         parent = prepare_ground(sandbox, scenario.builds)
-        terminal = sys.stdout.isatty()
-        view: View = TerminalView(sys.stdout) if terminal else PlainView(sys.stdout)
-        if as_json:
-            view, terminal = NoView(), False
+        terminal = sys.stdout.isatty() and not as_json
+        view: View | None = None
+        if not as_json:
+            view = TerminalView(sys.stdout) if terminal else PlainView(sys.stdout)
         if pace is None:
             pace = _PACE_SECONDS if terminal else 0.0
-        return play(parent, interruption, pace, view, _Show(scenario, seed, view, as_json).script)
+        return play(parent, interruption, pace, view, _Show(scenario, seed, view).script)
 
 
 class _Show:
     """The demonstration."""
 
-    def __init__(self, scenario: Scenario, seed: int, view: View, as_json: bool) -> None:
+    def __init__(self, scenario: Scenario, seed: int, view: View | None) -> None:
         from simulator.report.text import Report  # noqa: PLC0415
 
         self._scenario = scenario
         self._first_seed = seed
+        # None: a document is all that is wanted.
         self._view = view
-        self._as_json = as_json
         self._out = Report(sys.stdout)
 
     async def script(self, runner: Runner) -> int:
         from simulator.errors import InternalError  # noqa: PLC0415
 
         rehearsed = await self._rehearse(runner)
-        if not self._as_json:
+        observer = None
+        if self._view is not None:
             self._out.title(self._scenario, rehearsed.seed)
             self._out.line()
-        observer = None if self._as_json else _Narrator(self._view, self._out)
+            observer = _Narrator(self._view, self._out)
         shown = await runner.run(self._scenario, rehearsed.seed, observer=observer, chain=True)
         # The storm and the first cleaner; after that the two runs differ on purpose.
         if list(shown.rounds[0][: len(rehearsed.rounds[0])]) != list(rehearsed.rounds[0]):
@@ -99,7 +100,7 @@ class _Show:
             report = await runner.run(self._scenario, seed, quiet=True)
             if report.residue.poisoned:
                 return report
-            if not self._as_json:
+            if self._view is not None:
                 self._out.line(f"seed {seed} poisons no directory (the race is one); on to seed {seed + 1}", "dim")
         raise InternalError(
             "no-poison",
@@ -111,7 +112,7 @@ class _Show:
         from simulator.explain import explain_poisoning  # noqa: PLC0415
 
         story = explain_poisoning(shown.rounds[0])
-        if self._as_json:
+        if self._view is None:
             document = {**rehearsed.document(), "schema": "cachestorm/demo/1"}
             document["cleaners"] = [cleaner.document() for cleaner in shown.cleaners]
             document["empty"] = shown.empty

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from simulator.actor import BLOCKED, DONE, STALLED
-from simulator.actors.install import DOWNLOAD, INSTALL, LOOK_UP, UNPACK
+from simulator.actors.install import INSTALL
 from simulator.actors.toolchains.base import PHASES
 
 if TYPE_CHECKING:
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 
 _REDRAW_SECONDS = 0.1
 
-_BUILD_PHASES = (LOOK_UP, DOWNLOAD, UNPACK, *PHASES, INSTALL)
+_BUILD = "build-"
 _FETCHING = "looks up, downloads, unpacks"
 _BUILDING = "builds"
 _INSTALLING = "installs"
+_CLEANING = "cleans"
+# What an actor begins with, and what a title has said: no line.
+_UNTOLD = frozenset({_FETCHING, _CLEANING})
 _STATUS = {BLOCKED: "waits for a lock", STALLED: "stands still"}
 
 
@@ -43,19 +46,6 @@ class View(Protocol):
 
     def end(self) -> None:
         """They are done."""
-
-
-class NoView:
-    """Shows nothing."""
-
-    def begin(self, title: str, actors: list[Actor]) -> None:
-        """Nothing."""
-
-    def look(self) -> None:
-        """Nothing."""
-
-    def end(self) -> None:
-        """Nothing."""
 
 
 class PlainView:
@@ -86,12 +76,11 @@ class PlainView:
     def _tell(self, actor: Actor, doing: str) -> None:
         self._told.add((actor.name, doing))
         if actor.status == DONE:
-            self._actors.remove(actor)
             how = "is killed" if actor.killed else "ends"
-            # A cleaner has no phases.
-            where = f" in {actor.phase}" if actor.phase in _BUILD_PHASES else ""
+            # A cleaner's only phase is its name.
+            where = f" in {actor.phase}" if _builds(actor) else ""
             self._print(f"  {actor.name} {how}{where} after {actor.steps:,} steps")
-        elif doing != _FETCHING:
+        elif doing not in _UNTOLD:
             self._print(f"  {actor.name} {doing}")
 
     def _print(self, line: str) -> None:
@@ -153,6 +142,13 @@ def _doing(actor: Actor) -> str:
         return DONE
     if actor.status in _STATUS:
         return _STATUS[actor.status]
+    if not _builds(actor):
+        # By who it is: a cleaner may be called as a phase of a build is.
+        return _CLEANING
     if actor.phase in PHASES:
         return _BUILDING
     return _INSTALLING if actor.phase == INSTALL else _FETCHING
+
+
+def _builds(actor: Actor) -> bool:
+    return actor.name.startswith(_BUILD)

@@ -1,7 +1,7 @@
 import io
 import re
 
-from simulator.actor import DONE, Actor
+from simulator.actor import BLOCKED, DONE, Actor
 from simulator.outcome import BuildOutcome, CleanerOutcome, Failure, Poisoned, Residue, Violation
 from simulator.report.live import PlainView, TerminalView
 from simulator.report.summary import Summary
@@ -87,6 +87,35 @@ def test_plain_lines_are_few():
         "  build-1 installs",
         "  build-1 ends in install after 35 steps",
     ]
+
+
+def test_a_cleaner_cleans_whatever_its_phase_is_called():
+    stream = io.StringIO()
+    view = PlainView(stream)
+    # Its phase is its name; a build has a phase of the same name.
+    cleaner, build = Actor("cleaner", 0, phase="rmtree"), Actor("build-1", 1, phase="rmtree")
+    view.begin("the storm", [cleaner, build])
+    view.look()
+    cleaner.status = BLOCKED
+    view.look()
+    for actor in (cleaner, build):
+        actor.status = DONE
+    view.end()
+    assert stream.getvalue().splitlines() == [
+        "the storm",
+        "  build-1 builds",
+        "  cleaner waits for a lock",
+        "  cleaner ends after 0 steps",
+        "  build-1 ends in rmtree after 0 steps",
+    ]
+
+
+def test_a_build_that_ends_while_it_waits_says_so():
+    stream = io.StringIO()
+    view = PlainView(stream)
+    view.begin("the storm", [Actor("build-1", 0, phase="lock", status=DONE, killed=True)])
+    view.end()
+    assert stream.getvalue().splitlines()[1:] == ["  build-1 is killed in lock after 0 steps"]
 
 
 def test_a_terminal_is_redrawn_ten_times_a_second():
