@@ -2,8 +2,9 @@
 
 Guarantees: the event loop is never blocked; progress is told in the event loop's thread, in order; when the calling
 task is cancelled, the thread stops at the next directory (or some hundred entries), puts modes back, gives the lock
-up, and only then does the cancellation go on, so that nothing of ours runs behind the caller's back. What a
-cancelled cleaning did is told to `on_report`.
+up, and only then does the cancellation go on, so that nothing of ours runs behind the caller's back. That holds for
+the scopes of anyio and trio, and for `Task.cancel`, `asyncio.timeout`, `asyncio.wait_for` and the end of
+`asyncio.run`, from which no scope shields. What a cancelled cleaning did is told to `on_report`.
 Not guaranteed: that one system call which hangs (a dead network file system) can be interrupted.
 Cost: importing anyio, at the first call and not with this package.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -51,6 +53,8 @@ async def clean(
     hold the lock; `on_report` in the event loop with the report, also when the task was cancelled meanwhile.
     """
     # Not at the top: `clean` as a command must not pay for an event loop.
+    from concurrent.futures import CancelledError  # noqa: PLC0415
+
     import anyio.from_thread  # noqa: PLC0415
     import anyio.lowlevel  # noqa: PLC0415
 
@@ -61,10 +65,15 @@ async def clean(
         for _ in range(_TURNS):
             await anyio.lowlevel.cancel_shielded_checkpoint()
 
-    def tell(how_far: Progress) -> None:
-        anyio.from_thread.run(in_loop, how_far)
-
     stop = threading.Event()
+
+    def tell(how_far: Progress) -> None:
+        try:
+            anyio.from_thread.run(in_loop, how_far)
+        except CancelledError:
+            # asyncio.run ends and cancels every task, that of the callback too: an end like any other.
+            stop.set()
+
     work = partial(
         clean_sync,
         path,
@@ -80,41 +89,94 @@ async def clean(
         on_wait=None if on_wait is None else partial(anyio.from_thread.run_sync, on_wait),
         surroundings=surroundings,
     )
-    return await _in_thread(work, stop, on_report)
+    return await _Thread(work, stop, on_report).result()
 
 
-async def _in_thread(
-    work: Callable[[], CleanReport], stop: threading.Event, on_report: Callable[[CleanReport], None] | None
-) -> CleanReport:
-    """Run `work` in a thread, set `stop` when the task is cancelled, and return only when the thread has ended."""
-    import anyio  # noqa: PLC0415 - as in `clean`
-    import anyio.lowlevel  # noqa: PLC0415
-    import anyio.to_thread  # noqa: PLC0415
+class _Thread:
+    """The work in a thread, and the task that waits for it; made in the event loop, for one call of `result`."""
 
-    async def pass_cancellation_on() -> None:
+    def __init__(
+        self,
+        work: Callable[[], CleanReport],
+        stop: threading.Event,
+        on_report: Callable[[CleanReport], None] | None,
+    ) -> None:
+        import anyio  # noqa: PLC0415 - as in `clean`
+
+        self._work = work
+        self._stop = stop
+        self._on_report = on_report
+        self._ended = anyio.Event()
+        # Whoever takes it first, the thread or a task cancelled before the thread began, decides whether there is work.
+        self._claim = threading.Lock()
+        self._report: CleanReport | None = None
+        self._failure: Exception | None = None
+        self._cancellation: BaseException | None = None
+
+    async def result(self) -> CleanReport:
+        """Set `stop` when the task is cancelled, and return only when the thread has ended."""
+        import anyio.lowlevel  # noqa: PLC0415
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._pass_cancellation_on)
+            # The thread is told by the task above, so waiting for its end is short; the shield keeps us until then.
+            with anyio.CancelScope(shield=True):
+                await self._run_and_wait()
+            self._tell_report()
+            group.cancel_scope.cancel()
+        if self._cancellation is not None:
+            raise self._cancellation
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        if self._failure is not None:
+            raise self._failure
+        assert self._report is not None, "the thread either returned or raised"  # noqa: S101
+        return self._report
+
+    async def _run_and_wait(self) -> None:
+        import anyio.to_thread  # noqa: PLC0415
+
+        cancelled_class = anyio.get_cancelled_exc_class()
+        try:
+            await anyio.to_thread.run_sync(self._run)
+        except cancelled_class as error:
+            # Past the shield: asyncio's own cancellation, which the other task does not get.
+            self._cancellation = error
+            self._stop.set()
+            if self._claim.acquire(blocking=False):
+                return
+            while not self._ended.is_set():
+                # However often we are cancelled: waiting is short.
+                with suppress(cancelled_class):
+                    await self._ended.wait()
+
+    def _run(self) -> None:
+        """What the thread does."""
+        import anyio.from_thread  # noqa: PLC0415
+
+        if not self._claim.acquire(blocking=False):
+            return
+        try:
+            self._report = self._work()
+        except Exception as error:  # noqa: BLE001 - raised again in `result`, outside of the group that would wrap it
+            self._failure = error
+        finally:
+            anyio.from_thread.run_sync(self._ended.set)
+
+    async def _pass_cancellation_on(self) -> None:
+        import anyio  # noqa: PLC0415
+
         try:
             await anyio.sleep_forever()
         finally:
-            stop.set()
+            self._stop.set()
 
-    report: CleanReport | None = None
-    failure: Exception | None = None
-    async with anyio.create_task_group() as group:
-        group.start_soon(pass_cancellation_on)
-        # The thread is told by the task above, so waiting for its end is short; the shield keeps us until then.
-        with anyio.CancelScope(shield=True):
-            try:
-                report = await anyio.to_thread.run_sync(work)
-            except Exception as error:  # noqa: BLE001 - raised again below, outside of the group that would wrap it
-                failure = error
-        if report is not None and on_report is not None:
-            on_report(report)
-        group.cancel_scope.cancel()
-    await anyio.lowlevel.checkpoint_if_cancelled()
-    if failure is not None:
-        raise failure
-    assert report is not None, "the thread either returned or raised"  # noqa: S101
-    return report
+    def _tell_report(self) -> None:
+        if self._report is None or self._on_report is None:
+            return
+        try:
+            self._on_report(self._report)
+        except Exception as error:  # noqa: BLE001 - as in `_run`
+            self._failure = error
 
 
 def _seldom(tell: Callable[[Progress], object]) -> Callable[[Progress], None]:
