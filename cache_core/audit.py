@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cache_core.errors import UnreadableRootError, errno_name, path_fields
-from cache_core.kernel import REAL
-from cache_core.layout import content
+from cache_core.kernel import REAL, let_go
+from cache_core.layout import judge
 from cache_core.outcome import Left
 from cache_core.pinned import Opener
 from cache_core.reasons import explain
@@ -158,9 +158,11 @@ class _Audit:
         empty = False
         try:
             names = self._kernel.listdir(self._root_fd)
-            content_names = content(self._root_fd, names, kernel=self._kernel)
-            empty = not content_names
-            self._walk(frozenset(names).difference(content_names))
+            judged = judge(self._root_fd, names, kernel=self._kernel)
+            empty = judged.empty
+            for name, error in judged.unknown.items():
+                self._cannot_look(name, error)
+            self._walk(judged.spared)
         except OSError as error:
             self._cannot_look(".", error)
         finally:
@@ -194,7 +196,7 @@ class _Audit:
                 return
             else:
                 levels.pop()
-                self._kernel.close(self._trail.leave()[1])
+                let_go(self._kernel, self._trail.leave()[1])
                 self._return_to(levels)
 
     def _return_to(self, levels: list[list[str]]) -> None:

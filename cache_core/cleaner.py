@@ -28,13 +28,14 @@ from cache_core.errors import (
     LockUnavailableError,
     NotACacheError,
     NotALockError,
+    UnreadableRootError,
     errno_name,
     path_fields,
 )
 from cache_core.kernel import REAL
-from cache_core.layout import IGNORE_NAME, LOCK_NAME, TAG_NAME, content, is_tagged, kept_names, needs_tag
+from cache_core.layout import IGNORE_NAME, LOCK_NAME, TAG_NAME, is_tagged, judge, mark, needs_tag
 from cache_core.locks import Lock, Wait, lock_cache
-from cache_core.outcome import Left, Options, Removal
+from cache_core.outcome import Left, Options, Removal, nothing_but, total
 from cache_core.reasons import explain
 from cache_core.removal import remove_contents, remove_tree
 from cache_core.residue import remove_residue
@@ -152,9 +153,10 @@ def clean_sync(
 
     Raises:
         NotACacheError: No valid CACHEDIR.TAG, and something to lose.
-        RefusedRootError: A directory that is never cleaned.
+        RefusedRootError: A directory that is never cleaned; with `remove_root`, a path that ends in `..`.
+        SurroundingsError: What is never cleaned cannot be told.
         NotADirectoryRootError: The path is a file, a symbolic link or another node.
-        UnreadableRootError: The root cannot be opened, and is not ours to repair.
+        UnreadableRootError: The root, or its tag, cannot be read, and is not ours to repair.
         MountedRootError: With `remove_root`, the root is a mount point.
         CacheInUseError: The lock was held by others for `timeout` seconds.
     """
@@ -167,7 +169,7 @@ def clean_sync(
     try:
         _require_cache(root, kernel, untagged=untagged)
         if remove_root:
-            root.require_no_mount()
+            root.require_removable()
         if dry_run:
             report = _would_do(root, kernel)
         else:
@@ -179,11 +181,16 @@ def clean_sync(
 
 
 def _require_cache(root: Root, kernel: Kernel, *, untagged: bool) -> None:
-    if untagged or is_tagged(root.fd, kernel=kernel):
+    if untagged:
         return
-    with kernel.scandir(root.fd) as listing:
-        # At most three names decide: one that is neither the lock nor the ignore file is among any three.
-        names = [entry.name for entry, _ in zip(listing, range(3), strict=False)]
+    try:
+        if is_tagged(root.fd, kernel=kernel):
+            return
+        with kernel.scandir(root.fd) as listing:
+            # At most three names decide: one that is neither the lock nor the ignore file is among any three.
+            names = [entry.name for entry, _ in zip(listing, range(3), strict=False)]
+    except OSError as error:
+        raise UnreadableRootError(root.path, error) from error
     if needs_tag(names):
         raise NotACacheError(
             root.path, f"no valid {TAG_NAME} in it, so it may be no cache", "check the path, or say that it is untagged"
@@ -205,13 +212,14 @@ class _Job:
         self._options = options
         self._residue_only = residue_only
         self._remove_root = remove_root
+        self._no_locks: list[Removal] = []  # of what stood where the lock belongs
 
     def under_lock(self, wait: Wait, *, force: bool) -> CleanReport:
         """Take the lock, remove, read again."""
         try:
             lock, state = (None, LOCK_IGNORED) if force else self._lock(wait)
         except LockCancelledError:
-            return self._report(Removal(0, 0, 0, 0, (), cancelled=True), LOCK_NOT_TAKEN)
+            return self._report(total([*self._no_locks, nothing_but(cancelled=True)]), LOCK_NOT_TAKEN)
         try:
             return self._report(self._remove(), state)
         finally:
@@ -243,7 +251,12 @@ class _Job:
                 return lock_cache(self._root.fd, shared=False, kernel=self._kernel, wait=wait), LOCK_HELD
             except NotALockError:
                 # Nobody can hold it, so it is content like any other.
-                remove_tree(LOCK_NAME, dir_fd=self._root.fd, kernel=self._kernel)
+                removal = remove_tree(LOCK_NAME, dir_fd=self._root.fd, kernel=self._kernel, options=self._options)
+                self._no_locks.append(removal)
+                if removal.cancelled:
+                    raise LockCancelledError(self._root.path, "has no lock yet", "start again") from None
+                if removal.left:
+                    break
             except LockUnavailableError:
                 return None, LOCK_UNAVAILABLE
             except CacheInUseError as error:
@@ -252,46 +265,62 @@ class _Job:
 
     def _remove(self) -> Removal:
         if self._residue_only:
-            return remove_residue(self._root.fd, kernel=self._kernel, options=self._options)
-        keep = kept_names(self._root.fd, kernel=self._kernel)
-        return remove_contents(self._root.fd, keep=keep, kernel=self._kernel, options=self._options)
+            removal = remove_residue(self._root.fd, kernel=self._kernel, options=self._options)
+            return total([*self._no_locks, removal])
+        names = judge(self._root.fd, kernel=self._kernel)
+        removal = remove_contents(self._root.fd, keep=names.spared, kernel=self._kernel, options=self._options)
+        spared = nothing_but(*(self._left(name, error) for name, error in names.unknown.items()))
+        return total([*self._no_locks, removal, spared])
 
     def _read_again(self, removal: Removal) -> tuple[tuple[Left, ...], bool]:
         """What is left according to the cache itself, and whether that is nothing."""
         try:
-            names = content(self._root.fd, sorted(self._kernel.listdir(self._root.fd)), kernel=self._kernel)
+            names = judge(self._root.fd, sorted(self._kernel.listdir(self._root.fd)), kernel=self._kernel)
         except OSError as error:
             return (*removal.left, self._left(".", error)), False
         if self._residue_only:
-            return removal.left, not names
-        remaining = set(names)
+            return removal.left, names.empty
+        remaining = names.unknown.keys() | names.content
         left = [item for item in removal.left if item.path.split("/", 1)[0] in remaining]
         named = {item.path.split("/", 1)[0] for item in left}
+        left += [self._left(name, error) for name, error in names.unknown.items() if name not in named]
         number, reason = errno.ENOTEMPTY, _APPEARED
         if removal.cancelled:
             number = errno.ECANCELED
             reason = explain(self._kernel, os.geteuid(), self._root.fd, ".", number)
-        left += [Left(name, errno_name(number), reason) for name in names if name not in named]
-        return tuple(sorted(left, key=lambda item: item.path)), not names
+        left += [Left(name, errno_name(number), reason) for name in names.content if name not in named]
+        return tuple(sorted(left, key=lambda item: item.path)), names.empty
 
     def _remove_root_itself(self) -> tuple[Left, ...]:
-        """Remove the three files, the lock last, and the root. Returns what stays."""
-        for name in (TAG_NAME, IGNORE_NAME, LOCK_NAME):
+        """Remove the three files and the root; a root that stays is a cache still. Returns what stays."""
+        stays = self._remove_emptied_root()
+        if stays is None:
+            return ()
+        try:
+            mark(self._root.fd, kernel=self._kernel)
+        except OSError as error:
+            lost = f"its {TAG_NAME} is gone and could not be made again ({errno_name(error)})"
+            return (replace(stays, reason=f"{stays.reason}; {lost}"),)
+        return (stays,)
+
+    def _remove_emptied_root(self) -> Left | None:
+        # The lock last: until then those who wait for it know that we are here.
+        for name in (IGNORE_NAME, TAG_NAME, LOCK_NAME):
             try:
                 self._kernel.unlink(name, dir_fd=self._root.fd)
             except FileNotFoundError:
                 # An empty cache need not have all of them.
                 continue
             except OSError as error:
-                return (self._left(name, error),)
+                return self._left(name, error)
         try:
             self._kernel.rmdir(self._root.name, dir_fd=self._root.parent_fd)
         except FileNotFoundError:
             # Another cleaner with the same wish was faster.
-            return ()
+            return None
         except OSError as error:
-            return (self._left(".", error),)
-        return ()
+            return self._left(".", error)
+        return None
 
     def _left(self, name: str, error: OSError) -> Left:
         number = error.errno or errno.EIO

@@ -42,7 +42,10 @@ class NotACacheError(CacheError):
 
 
 class RefusedRootError(CacheError):
-    """The directory is never cleaned: `/`, a home directory, or one that holds the working directory."""
+    """The directory is never cleaned: `/`, a home directory, one that holds the working directory.
+
+    Or it is never removed: one that is only named by `.` or `..`.
+    """
 
     kind = "refused-root"
 
@@ -59,8 +62,22 @@ class MountedRootError(CacheError):
     kind = "mounted-root"
 
 
+class SurroundingsError(CacheError):
+    """It cannot be told what must not be cleaned, so nothing is. The system's: too many open files, no memory.
+
+    Attributes:
+        errno: The number that the system gave.
+    """
+
+    kind = "surroundings"
+
+    def __init__(self, value: str, error: OSError) -> None:
+        super().__init__(value, f"cannot be told from the cache: {error.strerror}", _advice(error))
+        self.errno = error.errno or errno.EIO
+
+
 class UnreadableRootError(CacheError):
-    """The cache cannot be opened and we may not change that: somebody else's, or the system refuses.
+    """The cache cannot be opened or read and we may not change that: somebody else's, or the system refuses.
 
     Attributes:
         errno: The number that the system gave.
@@ -69,7 +86,7 @@ class UnreadableRootError(CacheError):
     kind = "unreadable-root"
 
     def __init__(self, value: str, error: OSError) -> None:
-        super().__init__(value, f"cannot be opened: {error.strerror}", "run as its owner, or as root")
+        super().__init__(value, f"cannot be read: {error.strerror}", _advice(error))
         self.errno = error.errno or errno.EIO
 
 
@@ -86,7 +103,7 @@ class CacheInUseError(LockError):
 
 
 class LockUnavailableError(LockError):
-    """The lock file cannot be opened or made (a full disk, somebody else's file). It says nothing about use.
+    """The lock file cannot be opened, made or locked (a full disk, somebody else's file). It says nothing about use.
 
     Attributes:
         errno: The number that the system gave.
@@ -95,7 +112,7 @@ class LockUnavailableError(LockError):
     kind = "lock-unavailable"
 
     def __init__(self, value: str, error: OSError) -> None:
-        super().__init__(value, f"cannot be opened: {error.strerror}", "check who owns it and whether the disk is full")
+        super().__init__(value, f"cannot be taken: {error.strerror}", "check who owns it and whether the disk is full")
         self.errno = error.errno or errno.EIO
 
 
@@ -115,6 +132,12 @@ class PrivilegeError(CacheError):
     """This process cannot be put under the permission bits. The machine's, or the caller's for calling too late."""
 
     kind = "privileges"
+
+
+def _advice(error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "run as its owner, or as root"
+    return "that is not about permissions: mend it, then try again"
 
 
 # Numbers with two names, of which `errno.errorcode` gives the rarer one.

@@ -249,3 +249,19 @@ class RealKernel:
 
 
 REAL: Kernel = RealKernel()  # type: ignore[assignment]  # os's overloads are wider than the protocol
+
+
+def let_go(kernel: Kernel, fd: int) -> None:
+    """Close a descriptor that nothing was written through.
+
+    What close(2) may complain of is data that did not reach the disk. Linux has freed the descriptor by then, whatever
+    it says: there is nothing to report and nothing to try again.
+
+    Raises:
+        OSError: EBADF, which is a bug of the caller's.
+    """
+    try:
+        kernel.close(fd)
+    except OSError as error:
+        if error.errno == errno.EBADF:
+            raise

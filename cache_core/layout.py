@@ -7,16 +7,20 @@ A cache is *empty* when its root holds nothing but `CACHEDIR.TAG`, `.gitignore` 
 at most 4 KiB: more than that is data in disguise. Where entries lie within a cache is `buckets`' business.
 
 Guarantees: follows no symbolic link at any of the three names and changes none of them (`mark` creates one, never
-overwrites). Cost: one lstat for each of the three names that is there.
+overwrites). A name that cannot be looked at is taken for neither: not for content, since it may be the lock that we
+hold, and not for one of the three files, since it may be anything. Cost: one lstat for each of the three names.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cache_core.kernel import REAL
+from cache_core.kernel import REAL, let_go
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +39,9 @@ TAG_TEXT = TAG_SIGNATURE + (
     b"# What the first line means: https://bford.info/cachedir/\n"
 )
 
+# What open(2) says of a tag that is missing, a link, a socket, a device without driver, or not for us to read.
+_NO_TAG = frozenset((errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EACCES, errno.EPERM))
+
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -42,19 +49,22 @@ _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOE
 def is_tagged(root_fd: int, *, kernel: Kernel = REAL) -> bool:
     """Whether the directory holds a valid CACHEDIR.TAG: a regular file, no link, that starts with the signature.
 
-    A tag that cannot be read is not valid: nothing is known about the directory then.
+    A tag that we may not read is not valid: nothing is known about the directory then.
+
+    Raises:
+        OSError: The system fails to tell.
     """
     try:
         # O_NONBLOCK: a fifo by that name must not make us wait for a writer.
         fd = kernel.open(TAG_NAME, _READ_FLAGS, dir_fd=root_fd)
-    except OSError:
+    except OSError as error:
+        if error.errno not in _NO_TAG:
+            raise
         return False
     try:
         return stat.S_ISREG(kernel.fstat(fd).st_mode) and kernel.read(fd, len(TAG_SIGNATURE)) == TAG_SIGNATURE
-    except OSError:
-        return False
     finally:
-        kernel.close(fd)
+        let_go(kernel, fd)
 
 
 def mark(root_fd: int, *, kernel: Kernel = REAL) -> bool:
@@ -71,22 +81,63 @@ def mark(root_fd: int, *, kernel: Kernel = REAL) -> bool:
     except FileExistsError:
         return False
     try:
-        rest = TAG_TEXT
-        while rest:
-            rest = rest[kernel.write(fd, rest) :]
-    finally:
-        kernel.close(fd)
+        try:
+            rest = TAG_TEXT
+            while rest:
+                rest = rest[kernel.write(fd, rest) :]
+        finally:
+            kernel.close(fd)
+    except OSError:
+        # Half a tag would keep everybody from making a whole one. When it cannot be removed either, the error below is
+        # the one to tell.
+        with suppress(OSError):
+            kernel.unlink(TAG_NAME, dir_fd=root_fd)
+        raise
     return True
 
 
-def kept_names(root_fd: int, *, kernel: Kernel = REAL) -> frozenset[str]:
-    """Which of the three names are there as an empty cache may have them; a name that is anything else is content."""
-    return frozenset(name for name in KEPT_NAMES if _is_small_file(root_fd, name, kernel))
+@dataclass(frozen=True, slots=True)
+class RootNames:
+    """Names in a cache's root, judged.
+
+    Attributes:
+        kept: Those of the three that are there as an empty cache may have them.
+        content: What stands between the cache and being empty, in the order given.
+        unknown: Those of the three that could not be looked at, and why.
+    """
+
+    kept: frozenset[str]
+    content: tuple[str, ...]
+    unknown: dict[str, OSError]
+
+    @property
+    def empty(self) -> bool:
+        """Whether a root with these names, and no others, is known to be empty."""
+        return not self.content and not self.unknown
+
+    @property
+    def spared(self) -> frozenset[str]:
+        """What a cleaner leaves alone: whatever is not known to be content."""
+        return self.kept.union(self.unknown)
 
 
-def content(root_fd: int, names: Iterable[str], *, kernel: Kernel = REAL) -> list[str]:
-    """Those of the root's names that stand between the cache and being empty, in the order given."""
-    return [name for name in names if name not in KEPT_NAMES or not _is_small_file(root_fd, name, kernel)]
+def judge(root_fd: int, names: Iterable[str] = KEPT_NAMES, *, kernel: Kernel = REAL) -> RootNames:
+    """Tell the files of an empty cache from content. A name that has gone is neither."""
+    kept: list[str] = []
+    content: list[str] = []
+    unknown: dict[str, OSError] = {}
+    for name in names:
+        small = False
+        if name in KEPT_NAMES:
+            try:
+                small = _is_small_file(root_fd, name, kernel)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                unknown[name] = error
+                continue
+        (kept if small else content).append(name)
+    return RootNames(frozenset(kept), tuple(content), unknown)
 
 
 def needs_tag(names: Iterable[str]) -> bool:
@@ -95,8 +146,5 @@ def needs_tag(names: Iterable[str]) -> bool:
 
 
 def _is_small_file(root_fd: int, name: str, kernel: Kernel) -> bool:
-    try:
-        status = kernel.lstat(name, dir_fd=root_fd)
-    except OSError:
-        return False
+    status = kernel.lstat(name, dir_fd=root_fd)
     return stat.S_ISREG(status.st_mode) and status.st_size <= KEPT_BYTES_MAX

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from cache_core.errors import CacheInUseError, LockCancelledError, LockUnavailableError, NotALockError
-from cache_core.kernel import REAL
+from cache_core.kernel import REAL, let_go
 from cache_core.layout import LOCK_NAME
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Lock:
         """Give the lock up; the file stays. A second call does nothing."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
-            self._kernel.close(fd)
+            let_go(self._kernel, fd)
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +109,7 @@ def lock_cache(root: str | int, *, shared: bool, kernel: Kernel = REAL, wait: Wa
 
     Raises:
         CacheInUseError: Others held it for all the time we were to wait.
-        LockUnavailableError: The file cannot be opened or made.
+        LockUnavailableError: The file cannot be opened, made or locked.
         NotALockError: Something that is no regular file has the name.
         LockCancelledError: `wait.cancelled` said so.
     """
@@ -136,7 +136,7 @@ def _lock(path: str, dir_fd: int | None, *, shared: bool, kernel: Kernel, wait: 
             held = _has_name(fd, path, dir_fd, kernel)
         finally:
             if not held:
-                kernel.close(fd)
+                let_go(kernel, fd)
         if held:
             return Lock(kernel, fd, path, shared=shared)
     raise CacheInUseError(path, f"was replaced {_REPLACED_MAX} times while we locked it", "find out who deletes it")
@@ -157,9 +157,11 @@ def _open(path: str, dir_fd: int | None, kernel: Kernel) -> int:
     regular = False
     try:
         regular = stat.S_ISREG(kernel.fstat(fd).st_mode)
+    except OSError as error:
+        raise LockUnavailableError(path, error) from error
     finally:
         if not regular:
-            kernel.close(fd)
+            let_go(kernel, fd)
     if not regular:
         raise _no_lock(path)
     return fd
@@ -172,35 +174,39 @@ def _no_lock(path: str) -> NotALockError:
 def _has_name(fd: int, path: str, dir_fd: int | None, kernel: Kernel) -> bool:
     try:
         named = kernel.lstat(path, dir_fd=dir_fd)
+        ours = kernel.fstat(fd)
     except FileNotFoundError:
         return False
-    ours = kernel.fstat(fd)
+    except OSError as error:
+        raise LockUnavailableError(path, error) from error
     # Our descriptor keeps the inode alive, so its number cannot have been given to another file.
     return (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino)
 
 
 def _acquire(fd: int, path: str, operation: int, kernel: Kernel, wait: Wait) -> None:
+    if wait.blocks:
+        _flock(fd, path, operation, kernel)
+    else:
+        _poll(fd, path, operation | fcntl.LOCK_NB, kernel, wait)
+
+
+def _flock(fd: int, path: str, operation: int, kernel: Kernel) -> bool:
+    """One call; returns whether we have the lock. Around nothing else: what callbacks raise is no fault of the lock."""
     try:
-        if wait.blocks:
-            kernel.flock(fd, operation)
-        else:
-            _poll(fd, path, operation | fcntl.LOCK_NB, kernel, wait)
+        kernel.flock(fd, operation)
     except OSError as error:
+        if error.errno == errno.EWOULDBLOCK and operation & fcntl.LOCK_NB:
+            return False
         # ENOLCK, ENOTSUP, EBADF: the file system has no flock. That is not "in use".
         raise LockUnavailableError(path, error) from error
+    return True
 
 
 def _poll(fd: int, path: str, operation: int, kernel: Kernel, wait: Wait) -> None:
     deadline = None if wait.timeout_seconds is None else wait.clock() + wait.timeout_seconds
     pause = _POLL_SECONDS_MIN
     told = False
-    while True:
-        try:
-            kernel.flock(fd, operation)
-        except BlockingIOError:
-            pass
-        else:
-            return
+    while not _flock(fd, path, operation, kernel):
         if not told and wait.on_wait is not None:
             wait.on_wait()
         told = True

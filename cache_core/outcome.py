@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # How often a directory that others fill again is emptied again. A writer in a tight loop lost against 2 in all of our
 # trials; more than this means that it does not stop.
@@ -56,6 +56,25 @@ class Removal:
     permissions_repaired: int
     left: tuple[Left, ...]
     cancelled: bool
+
+
+def total(removals: Iterable[Removal]) -> Removal:
+    """What several removals did; a path that is left more than once is named once, as the last has it."""
+    every = tuple(removals)
+    left = {item.path: item for one in every for item in one.left}
+    return Removal(
+        sum(one.files_removed for one in every),
+        sum(one.directories_removed for one in every),
+        sum(one.bytes_freed for one in every),
+        sum(one.permissions_repaired for one in every),
+        tuple(left[path] for path in sorted(left)),
+        any(one.cancelled for one in every),
+    )
+
+
+def nothing_but(*left: Left, cancelled: bool = False) -> Removal:
+    """A removal that did nothing."""
+    return Removal(0, 0, 0, 0, left, cancelled)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ no symbolic link, no `..` and no mount point; bind mounts of the same file syste
 openat2(2) exists the kernel checks all of that within the call. Where it is unknown (before Linux 5.6) or filtered
 (EPERM in old container profiles), each component is opened with O_NOFOLLOW and its mount id, from
 /proc/self/fdinfo, compared with that of the top; without /proc either, nothing is entered at all.
+EXDEV means a mount point and nothing else. openat2 also says it of a directory that is moved away while it is looked
+up, so it is asked again, and at last the mount ids are compared.
 
 Not guaranteed: that a directory stays where it was found. See the numbered races in `removal`.
-Cost: one call; without openat2 two for each component.
+Cost: one call; without openat2 two for each component. A mount point costs some more.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from cache_core.kernel import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV
+from cache_core.kernel import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV, let_go
 
 if TYPE_CHECKING:
     from cache_core.kernel import Kernel
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 _INSIDE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PIN = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+# How often openat2 is asked before EXDEV is looked into. What was moved away is gone (ENOENT) the second time.
+_LOOK_UPS_MAX = 3
 
 # PATH_MAX of one call, with room for the end of the string.
 _PATH_BYTES_MAX = 4000
@@ -68,31 +73,53 @@ class Opener:
                 child = self._open("/".join(names[done:stop]), base, _LIST)
             finally:
                 if base != dir_fd:
-                    self._kernel.close(base)
+                    let_go(self._kernel, base)
             base, done = child, stop
             if done == len(names):
                 return child
 
     def _open(self, path: str, dir_fd: int, flags: int) -> int:
-        if self._openat2_known:
+        if not self._openat2_known:
+            return self._open_by_steps(path, dir_fd, flags)
+        for _ in range(_LOOK_UPS_MAX):
             try:
                 return self._kernel.openat2(path, flags, _INSIDE, dir_fd=dir_fd)
             except OSError as error:
+                if error.errno == errno.EXDEV:
+                    continue
                 if error.errno not in (errno.ENOSYS, errno.EPERM):
                     raise
                 # A refusal that is meant, not a filter, is refused again below; the way is only slower then.
                 self._openat2_known = False
-        return self._open_by_steps(path, dir_fd, flags)
+                return self._open_by_steps(path, dir_fd, flags)
+        return self._open_unless_mounted(path, dir_fd, flags)
+
+    def _open_unless_mounted(self, path: str, dir_fd: int, flags: int) -> int:
+        """Open what openat2 called a mount point, if it is none."""
+        try:
+            pin = self._open_by_steps(path, dir_fd, _PIN)
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
+            # No /proc to ask: openat2 is all that there is to believe.
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path) from error
+        try:
+            return self._kernel.open(".", flags, dir_fd=pin)
+        finally:
+            let_go(self._kernel, pin)
 
     def _open_by_steps(self, path: str, dir_fd: int, flags: int) -> int:
         names = path.split("/")
+        if ".." in names:
+            # As RESOLVE_BENEATH has it; no listing gives this name, but a caller may.
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
         base = dir_fd
         for number, name in enumerate(names, start=1):
             try:
                 child = self._kernel.open(name, flags if number == len(names) else _PIN, dir_fd=base)
             finally:
                 if base != dir_fd:
-                    self._kernel.close(base)
+                    let_go(self._kernel, base)
             self._require_same_mount(child, name)
             base = child
         return base
@@ -108,7 +135,7 @@ class Opener:
             raise OSError(errno.EOPNOTSUPP, "mounts cannot be told apart without /proc", name) from error
         finally:
             if not same:
-                self._kernel.close(fd)
+                let_go(self._kernel, fd)
         if not same:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), name)
 

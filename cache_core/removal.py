@@ -5,7 +5,7 @@ Guarantees, in this order (each has a test that names it):
 1. Nothing outside changes. Every call is relative to a descriptor that was reached downwards from the top through
    no symbolic link and no mount point (`pinned`). Links are unlinked, never followed. The mode of a file is never
    changed; that of a directory only when ours and only when bits are missing (`repair`), and it is put back when
-   the directory survives.
+   we leave the directory and it stays, be it for an error, a wish to stop, or an exception from a callback.
 2. Every path that stays is named once, with errno and reason; its parents are not. (A directory that cannot be
    looked into stands for what is in it.)
 3. One bad entry does not stop the walk.
@@ -35,7 +35,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from cache_core.errors import errno_name
-from cache_core.kernel import REAL
+from cache_core.kernel import REAL, let_go
+from cache_core.level import NOTHING, Level
 from cache_core.outcome import DEFAULT, Left, Options, Progress, Removal
 from cache_core.pinned import Opener
 from cache_core.reasons import explain
@@ -45,7 +46,7 @@ from cache_core.trail import Trail
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from cache_core.kernel import DirEntry, Kernel
+    from cache_core.kernel import DirEntry, Kernel, Listing
     from cache_core.repair import OldMode
 
 # How often a mode that others take away again is repaired in one directory.
@@ -58,7 +59,6 @@ _BATCH = 512
 _WAITING_MAX = 32_768
 _WAITING_PER_LEVEL_MIN = 64
 
-_NOTHING: frozenset[str] = frozenset()
 _BLOCK_BYTES = 512
 
 
@@ -73,22 +73,30 @@ def remove_tree(path: str, *, dir_fd: int | None = None, kernel: Kernel = REAL, 
         options: How to remove.
 
     Raises:
-        OSError: The directory that it is in cannot be opened. All else is in the result.
+        OSError: The directory that it is in cannot be opened; or EINVAL, the path ends in no name (`/`, `.`, `..`), or
+            with `dir_fd` is more than one. All else is in the result.
     """
     if dir_fd is not None:
+        _require_name(path, path)
         return _Walk(kernel, dir_fd, options).only(path)
     directory, _, name = path.rstrip("/").rpartition("/")
     if not directory and path.startswith("/"):
         directory = "/"
+    _require_name(name, path)
     fd = kernel.open(directory or ".", os.O_PATH | os.O_DIRECTORY)
     try:
         return _Walk(kernel, fd, options).only(name)
     finally:
-        kernel.close(fd)
+        let_go(kernel, fd)
+
+
+def _require_name(name: str, path: str) -> None:
+    if name in ("", ".", "..") or "/" in name:
+        raise OSError(errno.EINVAL, "not the name of an entry of a directory", path)
 
 
 def remove_contents(
-    directory_fd: int, *, keep: Collection[str] = _NOTHING, kernel: Kernel = REAL, options: Options = DEFAULT
+    directory_fd: int, *, keep: Collection[str] = NOTHING, kernel: Kernel = REAL, options: Options = DEFAULT
 ) -> Removal:
     """Remove everything in a directory, but not the directory.
 
@@ -101,35 +109,6 @@ def remove_contents(
     return _Walk(kernel, directory_fd, options).everything(keep)
 
 
-class _Level:
-    """What the walk knows of one directory between the top and here."""
-
-    __slots__ = (
-        "error",
-        "limit",
-        "list_again",
-        "old_mode",
-        "refilled",
-        "repairs",
-        "skip",
-        "survivors",
-        "tries",
-        "waiting",
-    )
-
-    def __init__(self, *, skip: Collection[str] = _NOTHING) -> None:
-        self.waiting: list[str] = []  # subdirectories to enter
-        self.limit = 0  # how many may wait
-        self.skip = skip  # names that stay: do not try again
-        self.list_again = True
-        self.tries = 0  # how often others made us start over
-        self.repairs = 0
-        self.survivors = False  # something in it stays, and is named
-        self.error: OSError | None = None  # it could not be listed
-        self.old_mode: OldMode | None = None
-        self.refilled: _Level | None = None  # of the last name in `waiting`: it was emptied before
-
-
 class _Walk:
     """One removal: a stack of levels, the deepest last, in step with the trail."""
 
@@ -139,7 +118,7 @@ class _Walk:
         self._trail = Trail(kernel, self._opener, top_fd)
         self._options = options
         self._uid = os.geteuid()
-        self._levels: list[_Level] = []
+        self._levels: list[Level] = []
         self._waiting = 0
         self._files = self._directories = self._bytes = self._repaired = 0
         self._left: dict[str, Left] = {}
@@ -147,7 +126,7 @@ class _Walk:
 
     def only(self, name: str) -> Removal:
         """Remove one name of the top, which is outside: its mode is not ours to repair."""
-        top = _Level()
+        top = Level()
         top.list_again = False
         top.repairs = REPAIRS_MAX
         top.waiting.append(name)
@@ -156,34 +135,42 @@ class _Walk:
 
     def everything(self, keep: Collection[str]) -> Removal:
         """Remove what is in the top."""
-        return self._run(_Level(skip=keep))
+        return self._run(Level(skip=keep))
 
-    def _run(self, top: _Level) -> Removal:
+    def _run(self, top: Level) -> Removal:
         self._levels.append(top)
+        finished = False
         try:
-            while not self._stop():
-                level = self._levels[-1]
-                if level.waiting:
-                    self._waiting -= 1
-                    self._enter(level, level.waiting.pop())
-                elif level.list_again:
-                    self._list(level)
-                elif len(self._levels) > 1:
-                    self._leave()
-                else:
-                    break
-            self._put_modes_back()
+            finished = self._walk()
         finally:
-            self._trail.close()
+            try:
+                self._put_modes_back(everywhere=not finished)
+            finally:
+                self._trail.close()
         left = tuple(self._left[path] for path in sorted(self._left))
         return Removal(self._files, self._directories, self._bytes, self._repaired, left, self._stopped)
+
+    def _walk(self) -> bool:
+        """Returns whether it came to the end."""
+        while not self._stop():
+            level = self._levels[-1]
+            if level.waiting:
+                self._waiting -= 1
+                self._enter(level, level.waiting.pop())
+            elif level.list_again:
+                self._list(level)
+            elif len(self._levels) > 1:
+                self._leave()
+            else:
+                return True
+        return False
 
     def _stop(self) -> bool:
         if not self._stopped and self._options.cancelled is not None:
             self._stopped = self._options.cancelled()
         return self._stopped
 
-    def _list(self, level: _Level) -> None:
+    def _list(self, level: Level) -> None:
         """Unlink what is no directory, as it is listed, and note the subdirectories."""
         level.list_again = False
         level.error = None
@@ -191,23 +178,40 @@ class _Walk:
         fd = self._trail.current()
         met = 0
         try:
-            with self._kernel.scandir(fd) as listing:
-                while batch := list(islice(listing, _BATCH)):
-                    met += self._unlink_batch(level, fd, batch)
-                    self._tell()
-                    if len(level.waiting) >= level.limit:
-                        # Ends: each of these names is gone, or in `skip`, before the next listing.
-                        level.list_again = True
-                        break
-                    if self._stop():
-                        break
+            listing = self._kernel.scandir(fd)
         except OSError as error:
             level.error = error
+        else:
+            with listing:
+                met = self._unlink_listed(level, fd, listing)
         self._waiting += len(level.waiting)
         if len(self._levels) == 1:
             self._list_top_again(level, met)
 
-    def _list_top_again(self, top: _Level, met: int) -> None:
+    def _unlink_listed(self, level: Level, fd: int, listing: Listing) -> int:
+        """Returns how many entries it met that are not known to stay."""
+        met = 0
+        while batch := self._next_batch(level, listing):
+            met += self._unlink_batch(level, fd, batch)
+            self._tell()
+            if len(level.waiting) >= level.limit:
+                # Ends: each of these names is gone, or in `skip`, before the next listing.
+                level.list_again = True
+                break
+            if self._stop():
+                break
+        return met
+
+    @staticmethod
+    def _next_batch(level: Level, listing: Listing) -> list[DirEntry]:
+        # Around nothing else: an error from a callback is no error of the listing.
+        try:
+            return list(islice(listing, _BATCH))
+        except OSError as error:
+            level.error = error
+            return []
+
+    def _list_top_again(self, top: Level, met: int) -> None:
         """The top is not removed, so no rmdir tells whether it is empty: list until nothing new is met."""
         if top.error is not None:
             self._report(top, ".", top.error)
@@ -215,7 +219,7 @@ class _Walk:
             top.tries += 1
             top.list_again = top.tries <= self._options.rescans
 
-    def _unlink_batch(self, level: _Level, fd: int, batch: list[DirEntry]) -> int:
+    def _unlink_batch(self, level: Level, fd: int, batch: list[DirEntry]) -> int:
         """The hot loop. Returns how many entries it met that are not known to stay."""
         unlink = self._kernel.unlink
         measure = self._options.measure
@@ -248,7 +252,7 @@ class _Walk:
         self._bytes += freed * _BLOCK_BYTES
         return met
 
-    def _unlink_refused(self, level: _Level, fd: int, name: str, error: OSError) -> None:
+    def _unlink_refused(self, level: Level, fd: int, name: str, error: OSError) -> None:
         while error.errno == errno.EACCES and self._repair(level, fd):
             try:
                 self._unlink(fd, name)
@@ -270,12 +274,13 @@ class _Walk:
         self._files += 1
         self._bytes += freed
 
-    def _enter(self, parent: _Level, name: str) -> None:
+    def _enter(self, parent: Level, name: str) -> None:
         """Open a subdirectory and make it the current one; or settle what else has become of the name."""
-        level = _Level()
+        level = Level()
         if parent.refilled is not None:
             # The name that was put back last is the one that was taken now.
-            level, parent.refilled = parent.refilled, None
+            level.tries, level.repaired = parent.refilled.tries, parent.refilled.repaired
+            parent.refilled = None
         parent_fd = self._trail.current()
         try:
             fd = self._opener.open(name, parent_fd)
@@ -287,6 +292,7 @@ class _Walk:
                 if opened is None:
                     return
                 fd, level.old_mode = opened
+                self._count_repair(level)
             elif error.errno in (errno.ENOTDIR, errno.ELOOP):
                 self._replaced(parent, parent_fd, name, error)
                 return
@@ -298,7 +304,7 @@ class _Walk:
         self._levels.append(level)
 
     def _enter_shut(
-        self, parent: _Level, parent_fd: int, name: str, error: OSError
+        self, parent: Level, parent_fd: int, name: str, error: OSError
     ) -> tuple[int, OldMode | None] | None:
         """Open a directory that keeps us out. None: it is gone, or reported."""
         for _ in range(REPAIRS_MAX):
@@ -307,21 +313,18 @@ class _Walk:
             if number == 0:
                 return None
             mended = number == errno.EACCES and self._repair(parent, parent_fd)
+            granted = False
             try:
                 pin = self._opener.pin(name, parent_fd)
-            except OSError as refused:
-                error = refused
-                old_mode = None
-            else:
                 try:
                     old_mode = grant(self._kernel, pin, self._uid, pinned=True)
-                    self._repaired += old_mode is not None
-                    return self._opener.open_pinned(pin), old_mode
-                except OSError as refused:
-                    error = refused
+                    granted = old_mode is not None
+                    return self._open_pinned(pin, old_mode), old_mode
                 finally:
-                    self._kernel.close(pin)
-            if not mended and old_mode is None:
+                    let_go(self._kernel, pin)
+            except OSError as refused:
+                error = refused
+            if not (mended or granted):
                 break
         if error.errno in (errno.ENOTDIR, errno.ELOOP):
             self._replaced(parent, parent_fd, name, error)
@@ -329,7 +332,18 @@ class _Walk:
             self._report(parent, name, error)
         return None
 
-    def _replaced(self, parent: _Level, parent_fd: int, name: str, error: OSError) -> None:
+    def _open_pinned(self, pin: int, old_mode: OldMode | None) -> int:
+        """Open what was given bits, or take them away again."""
+        opened = False
+        try:
+            fd = self._opener.open_pinned(pin)
+            opened = True
+        finally:
+            if not opened and old_mode is not None:
+                put_back(self._kernel, pin, old_mode, pinned=True)
+        return fd
+
+    def _replaced(self, parent: Level, parent_fd: int, name: str, error: OSError) -> None:
         """What was a directory is none any more: a link or a file goes like any other."""
         parent.tries += 1
         try:
@@ -344,45 +358,45 @@ class _Walk:
 
     def _leave(self) -> None:
         """Go up, and remove the directory that was left unless something in it stays."""
-        level = self._levels.pop()
+        level = self._levels[-1]
         name, fd = self._trail.leave()
-        survives = False
+        gone = False
         try:
-            survives = self._settle(level, name)
+            self._levels.pop()
+            gone = self._settle(level, name)
         finally:
-            if survives and level.old_mode is not None:
+            if not gone and level.old_mode is not None:
                 put_back(self._kernel, fd, level.old_mode)
-            self._kernel.close(fd)
+            let_go(self._kernel, fd)
         self._tell()
 
-    def _settle(self, level: _Level, name: str) -> bool:
-        """Remove the directory `name` of the current one. Returns whether it stays for good."""
+    def _settle(self, level: Level, name: str) -> bool:
+        """Remove the directory `name` of the current one. Returns whether it is gone."""
         try:
             parent_fd = self._trail.current()
         except OSError as error:
             self._way_lost(error)
-            return True
+            return False
         parent = self._levels[-1]
         if level.survivors and level.error is None:
             self._stays(parent, name)
-            return True
+            return False
         number = self._rmdir(parent_fd, name)
         while number == errno.EACCES and self._repair(parent, parent_fd):
             number = self._rmdir(parent_fd, name)
         if number == 0:
-            return False
+            return True
         refilled = number in (errno.ENOTEMPTY, errno.EEXIST) and level.error is None
         if refilled and level.tries < self._options.rescans:
             level.tries += 1
             parent.refilled = level
             parent.waiting.append(name)
             self._waiting += 1
-            return False
-        if number == errno.ENOTDIR:
+        elif number == errno.ENOTDIR:
             self._replaced(parent, parent_fd, name, OSError(number, os.strerror(number)))
         else:
             self._report(parent, name, level.error or OSError(number, os.strerror(number)))
-        return True
+        return False
 
     def _way_lost(self, error: OSError) -> None:
         """A directory above was taken away or shut: begin again at the nearest one that is open (Race 3).
@@ -401,23 +415,28 @@ class _Walk:
         else:
             self._report(level, lost, error)
 
-    def _put_modes_back(self) -> None:
-        """At the end, or where the caller stopped us: directories that survive get their old mode."""
-        while len(self._levels) > 1:
-            level = self._levels.pop()
-            _, fd = self._trail.leave()
-            try:
-                if level.old_mode is not None:
-                    put_back(self._kernel, fd, level.old_mode)
-            finally:
-                self._kernel.close(fd)
+    def _put_modes_back(self, *, everywhere: bool) -> None:
+        """At the end, or where we were stopped: directories that survive get their old mode.
+
+        Wherever that was: an interrupt can leave the levels a step ahead of the trail, or behind it. A mode is put back
+        on its own inode only, so a level that is taken for its neighbour does no harm.
+        """
+        while self._trail.names:
             try:
                 self._trail.current()
             except OSError:
                 self._trail.retreat()
-                del self._levels[len(self._trail.names) + 1 :]
+                continue
+            depth = len(self._trail.names)
+            _, fd = self._trail.leave()
+            try:
+                old_mode = self._levels[depth].old_mode if depth < len(self._levels) else None
+                if old_mode is not None:
+                    put_back(self._kernel, fd, old_mode)
+            finally:
+                let_go(self._kernel, fd)
         top = self._levels[0]
-        if top.old_mode is not None and (top.survivors or self._stopped):
+        if top.old_mode is not None and (top.survivors or everywhere):
             put_back(self._kernel, self._trail.current(), top.old_mode)
 
     def _rmdir(self, fd: int, name: str) -> int:
@@ -431,7 +450,7 @@ class _Walk:
         self._directories += 1
         return 0
 
-    def _repair(self, level: _Level, fd: int) -> bool:
+    def _repair(self, level: Level, fd: int) -> bool:
         """Give the owner of an open directory what is missing. Returns whether trying again makes sense."""
         if level.repairs >= REPAIRS_MAX:
             return False
@@ -439,11 +458,17 @@ class _Walk:
         if old_mode is None:
             return False
         level.repairs += 1
-        self._repaired += level.old_mode is None
         level.old_mode = level.old_mode or old_mode
+        self._count_repair(level)
         return True
 
-    def _report(self, level: _Level, name: str, error: OSError) -> None:
+    def _count_repair(self, level: Level) -> None:
+        """Once for each directory, however often it is entered."""
+        if level.old_mode is not None and not level.repaired:
+            level.repaired = True
+            self._repaired += 1
+
+    def _report(self, level: Level, name: str, error: OSError) -> None:
         number = error.errno or errno.EIO
         path = self._trail.path(name)
         reason = explain(self._kernel, self._uid, self._trail.current(), name, number)
@@ -451,7 +476,7 @@ class _Walk:
         self._stays(level, name)
 
     @staticmethod
-    def _stays(level: _Level, name: str) -> None:
+    def _stays(level: Level, name: str) -> None:
         if not isinstance(level.skip, set):
             level.skip = set(level.skip)
         level.skip.add(name)

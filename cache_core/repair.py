@@ -2,7 +2,7 @@
 
 Guarantees: changes directories only (a file may be a hard link to something outside), only through a descriptor
 that pins the inode, only when the directory is ours and lacks one of the owner's three bits. Adds those bits and
-nothing else. `put_back` restores the mode only of the same inode.
+nothing else. `put_back` restores the mode only of the same inode, and only as long as it is the one that we gave it.
 
 Not guaranteed: the set-group-ID bit may be lost, as chmod(2) clears it for a group that we are not in.
 Cost: nothing until something is refused; then one fstat, and one chmod where it helps.
@@ -62,12 +62,14 @@ def grant(kernel: Kernel, fd: int, uid: int, *, pinned: bool = False) -> OldMode
 
 
 def put_back(kernel: Kernel, fd: int, old: OldMode, *, pinned: bool = False) -> None:
-    """Give a directory that survived its old mode again, unless the descriptor is another's."""
+    """Give a directory that survived its old mode again, unless others changed it or the descriptor is another's."""
     change = kernel.chmod_descriptor if pinned else kernel.fchmod
     try:
         status = kernel.fstat(fd)
-        if (status.st_dev, status.st_ino) == (old.device, old.inode):
+        ours = (status.st_dev, status.st_ino) == (old.device, old.inode)
+        # The set-group-ID bit may have been lost in `grant`.
+        if ours and (stat.S_IMODE(status.st_mode) ^ (old.mode | OWNER_BITS)) & ~stat.S_ISGID == 0:
             change(fd, old.mode)
     except OSError:
-        # Somebody else changed or removed it meanwhile: then there is no old state left to restore.
+        # Made read-only, or somebody else's meanwhile. That the directory stays is reported already.
         return

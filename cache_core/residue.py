@@ -2,8 +2,9 @@
 
 Residue is what `audit` calls so: partial trees (`build/bdist.*`) and poisoned directories, with all that is in them.
 
-Guarantees: the promises of `removal`; a directory is removed only when it is residue or in residue. Not guaranteed
-yet: stale temporary files. Cost: an audit, and the removal of what it finds.
+Guarantees: the promises of `removal`; a directory is removed only when it is residue or in residue; a place that
+could not be looked into, where there may be residue, is left and named. Not guaranteed yet: stale temporary files.
+Cost: an audit, and the removal of what it finds.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from cache_core.audit import audit_open
 from cache_core.errors import errno_name
-from cache_core.kernel import REAL
-from cache_core.outcome import DEFAULT, Left, Options, Removal
+from cache_core.kernel import REAL, let_go
+from cache_core.outcome import DEFAULT, Left, Options, Removal, nothing_but, total
 from cache_core.pinned import Opener
 from cache_core.reasons import explain
 from cache_core.removal import remove_tree
@@ -37,18 +38,18 @@ def remove_residue(root_fd: int, *, kernel: Kernel = REAL, options: Options = DE
     found = audit_open(root_fd, ".", kernel=kernel)
     opener = Opener(kernel, root_fd)
     done: list[Removal] = []
-    for path in _topmost((*found.partial_trees, *(poisoned.path for poisoned in found.poisoned))):
+    residue = _topmost((*found.partial_trees, *(poisoned.path for poisoned in found.poisoned)))
+    for path in residue:
         done.append(_remove_one(root_fd, path, opener, kernel, options))
         if done[-1].cancelled:
             break
-    return Removal(
-        sum(one.files_removed for one in done),
-        sum(one.directories_removed for one in done),
-        sum(one.bytes_freed for one in done),
-        sum(one.permissions_repaired for one in done),
-        tuple(left for one in done for left in one.left),
-        any(one.cancelled for one in done),
-    )
+    # What lies in residue was dealt with above.
+    not_seen = (place for place in found.unreadable if not _lies_in(place.path, residue))
+    return total([nothing_but(*not_seen), *done])
+
+
+def _lies_in(path: str, directories: Iterable[str]) -> bool:
+    return any(path == directory or path.startswith(f"{directory}/") for directory in directories)
 
 
 def _topmost(paths: Iterable[str]) -> list[str]:
@@ -69,14 +70,14 @@ def _remove_one(root_fd: int, path: str, opener: Opener, kernel: Kernel, options
         removal = remove_tree(name, dir_fd=fd, kernel=kernel, options=options)
     except FileNotFoundError:
         # Removed since the audit.
-        return Removal(0, 0, 0, 0, (), cancelled=False)
+        return nothing_but()
     except OSError as error:
         number = error.errno or errno.EIO
         reason = explain(kernel, os.geteuid(), root_fd, ".", number)
-        return Removal(0, 0, 0, 0, (Left(path, errno_name(number), reason),), cancelled=False)
+        return nothing_but(Left(path, errno_name(number), reason))
     finally:
         if fd != root_fd:
-            kernel.close(fd)
+            let_go(kernel, fd)
     left = tuple(
         Left(f"{directory}/{one.path}" if directory else one.path, one.errno, one.reason) for one in removal.left
     )

@@ -13,7 +13,8 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cache_core.errors import MountedRootError, NotADirectoryRootError, UnreadableRootError
+from cache_core.errors import MountedRootError, NotADirectoryRootError, RefusedRootError, UnreadableRootError
+from cache_core.kernel import let_go
 from cache_core.pinned import Opener
 from cache_core.repair import OldMode, grant, lacks_owner_bits, put_back
 
@@ -45,12 +46,17 @@ class Root:
     name: str
     old_mode: OldMode | None
 
-    def require_no_mount(self) -> None:
-        """Refuse to remove a root that is a mount point.
+    def require_removable(self) -> None:
+        """Refuse to remove a root that is a mount point, or that was given by a name that is none.
 
         Raises:
-            MountedRootError: It is one.
+            MountedRootError: It is a mount point.
+            RefusedRootError: The path ends in `..`, or is `.`.
         """
+        if self.name in (".", ".."):
+            raise RefusedRootError(
+                self.path, "ends in no name of a directory, so that cannot be removed", "give its path without dots"
+            )
         try:
             fd = Opener(self.kernel, self.parent_fd).open(self.name, self.parent_fd)
         except OSError as error:
@@ -60,14 +66,14 @@ class Root:
                 ) from error
             # Gone or shut meanwhile: the removal at the end says so.
             return
-        self.kernel.close(fd)
+        let_go(self.kernel, fd)
 
     def close(self, *, restore: bool) -> None:
         """Close it; with `restore`, put back the mode that it had."""
         if restore and self.old_mode is not None:
             put_back(self.kernel, self.fd, self.old_mode)
-        self.kernel.close(self.fd)
-        self.kernel.close(self.parent_fd)
+        let_go(self.kernel, self.fd)
+        let_go(self.kernel, self.parent_fd)
 
 
 def open_root(path: str, kernel: Kernel, surroundings: Surroundings, *, repair: bool = True) -> Root | None:
@@ -101,7 +107,7 @@ def open_root(path: str, kernel: Kernel, surroundings: Surroundings, *, repair: 
         root = _open_in(kernel, path, parent_fd, name, surroundings, repair=repair)
     finally:
         if root is None:
-            kernel.close(parent_fd)
+            let_go(kernel, parent_fd)
     return root
 
 
@@ -129,13 +135,13 @@ def _open_in(
         return Root(kernel, path, fd, parent_fd, name, old_mode)
     fine = False
     try:
-        status = kernel.fstat(fd)
+        status = _status(kernel, path, fd)
         surroundings.require_harmless(path, status)
         old_mode = grant(kernel, fd, os.geteuid()) if repair and lacks_owner_bits(status) else None
         fine = True
     finally:
         if not fine:
-            kernel.close(fd)
+            let_go(kernel, fd)
     return Root(kernel, path, fd, parent_fd, name, old_mode)
 
 
@@ -155,7 +161,7 @@ def _open_shut(
     except OSError as refused:
         raise UnreadableRootError(path, refused) from refused
     try:
-        surroundings.require_harmless(path, kernel.fstat(pin))
+        surroundings.require_harmless(path, _status(kernel, path, pin))
         old_mode = grant(kernel, pin, os.geteuid(), pinned=True) if repair else None
         if old_mode is None:
             raise UnreadableRootError(path, error) from error
@@ -165,7 +171,14 @@ def _open_shut(
             put_back(kernel, pin, old_mode, pinned=True)
             raise UnreadableRootError(path, refused) from refused
     finally:
-        kernel.close(pin)
+        let_go(kernel, pin)
+
+
+def _status(kernel: Kernel, path: str, fd: int) -> os.stat_result:
+    try:
+        return kernel.fstat(fd)
+    except OSError as error:
+        raise UnreadableRootError(path, error) from error
 
 
 def _no_directory(kernel: Kernel, path: str, parent_fd: int, name: str) -> NotADirectoryRootError:

@@ -4,24 +4,41 @@ They belong to the process, not to the cache, so they are looked up with the rea
 inode number with the cache's root: a symbolic link, a bind mount or `..` in the path changes nothing.
 
 Guarantees: refuses `/`, the home directory of the environment and that of the user, and every directory that
-contains one of these or the working directory. Not guaranteed: the working directories of other processes.
+contains one of these or the working directory; when the system does not let us find out, nothing is cleaned. Not
+guaranteed: the working directories of other processes, and what is above a directory that we may not search.
 Cost: some ten calls per level of the working directory's path; a caller that cleans often keeps the value.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cache_core.errors import RefusedRootError
-from cache_core.kernel import REAL
+from cache_core.errors import RefusedRootError, SurroundingsError
+from cache_core.kernel import REAL, let_go
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cache_core.kernel import Kernel
+
+# A home that does not exist, or a file server that does not answer; a directory that we may not search.
+_NOT_THERE = frozenset(
+    (
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ESTALE,
+        errno.ENOTCONN,
+        errno.EHOSTDOWN,
+    )
+)
 
 _LOOK = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -38,12 +55,20 @@ class Surroundings:
 
     @classmethod
     def of_process(cls, kernel: Kernel = REAL) -> Surroundings:
-        """Look up what this process stands on."""
+        """Look up what this process stands on.
+
+        Raises:
+            SurroundingsError: The system does not let us.
+        """
         refused: dict[tuple[int, int], str] = {}
-        for home in _homes():
-            _note_upwards(kernel, home, "the home directory", refused)
-        _note_upwards(kernel, ".", "the working directory", refused)
-        root = kernel.stat("/")
+        place = "/"
+        try:
+            for place, what in (*((home, "the home directory") for home in _homes()), (".", "the working directory")):
+                _note_upwards(kernel, place, what, refused)
+            place = "/"
+            root = kernel.stat(place)
+        except OSError as error:
+            raise SurroundingsError(place, error) from error
         refused[root.st_dev, root.st_ino] = "is the root of the file system"
         return cls(refused)
 
@@ -76,7 +101,9 @@ def _note_upwards(kernel: Kernel, start: str, what: str, refused: dict[tuple[int
     """Note a directory and all that contain it, the nearest meaning first."""
     try:
         fd = kernel.open(start, _LOOK)
-    except OSError:
+    except OSError as error:
+        if error.errno not in _NOT_THERE:
+            raise
         # No such home; or a working directory that was deleted, which nothing can contain.
         return
     problem = f"is {what}"
@@ -88,13 +115,15 @@ def _note_upwards(kernel: Kernel, start: str, what: str, refused: dict[tuple[int
             problem = f"contains {what}"
             try:
                 parent = kernel.open("..", _LOOK, dir_fd=fd)
-            except OSError:
+            except OSError as error:
+                if error.errno not in _NOT_THERE:
+                    raise
                 # Not searchable, or gone: what is further up cannot be seen from here.
                 return
-            kernel.close(fd)
+            let_go(kernel, fd)
             fd = parent
             above = kernel.fstat(fd)
             if (above.st_dev, above.st_ino) == here:
                 return
     finally:
-        kernel.close(fd)
+        let_go(kernel, fd)

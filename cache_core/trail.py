@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cache_core.kernel import let_go
+
 if TYPE_CHECKING:
     from cache_core.kernel import Kernel
     from cache_core.pinned import Opener
@@ -41,7 +43,7 @@ class Trail:
         self.names.append(name)
         self._held.append((len(self.names), fd))
         if len(self._held) > HELD_MAX:
-            self._kernel.close(self._held.pop(1)[1])
+            let_go(self._kernel, self._held.pop(1)[1])
 
     def current(self) -> int:
         """The descriptor of where we are, opened again when it was given up.
@@ -88,4 +90,4 @@ class Trail:
     def close(self) -> None:
         """Close every descriptor but the top's."""
         while len(self._held) > 1:
-            self._kernel.close(self._held.pop()[1])
+            let_go(self._kernel, self._held.pop()[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
@@ -88,3 +89,14 @@ def test_the_document(cache):
     assert list(document) == [
         "path", "entries", "files", "directories", "bytes", "partial_trees", "poisoned", "unreadable", "empty"
     ]  # fmt: skip
+
+
+def test_a_lock_that_cannot_be_looked_at_is_named_and_not_empty(cache, watching):
+    (cache / ".lock").touch()
+
+    def refuse(name, arguments):
+        return OSError(errno.EIO, "no") if name == "lstat" and arguments[0] == ".lock" else None
+
+    report = audit(str(cache), kernel=watching(refuse=refuse))
+    assert (report.empty, report.entries) == (False, 0)
+    assert [(left.path, left.errno) for left in report.unreadable] == [(".lock", "EIO")]

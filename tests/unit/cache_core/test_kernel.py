@@ -64,11 +64,14 @@ def test_an_exception_from_the_handler_of_a_signal_ends_it(place):
     def handle(number, frame):
         raise TimeoutError("from the handler")
 
+    def wait_for_a_writer():
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        REAL.openat2("fifo", os.O_RDONLY, RESOLVE_BENEATH, dir_fd=above)
+
     before = signal.signal(signal.SIGALRM, handle)
     try:
         with pytest.raises(TimeoutError, match="from the handler"):
-            signal.setitimer(signal.ITIMER_REAL, 0.01)
-            REAL.openat2("fifo", os.O_RDONLY, RESOLVE_BENEATH, dir_fd=above)
+            wait_for_a_writer()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+
+import pytest
 
 from cache_core import layout
 from cache_core.errors import errno_name, path_fields, shown
@@ -37,6 +40,54 @@ def test_a_tag_is_written_whole_by_short_writes(place, watching):
     layout.mark(fd, kernel=Short())
     os.close(fd)
     assert (place / "CACHEDIR.TAG").read_bytes() == layout.TAG_TEXT
+
+
+def test_a_tag_that_cannot_be_finished_is_taken_away(place, watching):
+    """Half a tag is no tag, and would keep everybody from making one."""
+
+    class Full(watching):
+        def write(self, fd, data):
+            os.write(fd, data[:7])
+            raise OSError(errno.ENOSPC, "full")
+
+    fd = os.open(place, os.O_RDONLY)
+    with pytest.raises(OSError, match="full"):
+        layout.mark(fd, kernel=Full())
+    assert os.listdir(place) == []
+    assert layout.mark(fd)
+    os.close(fd)
+
+
+@pytest.mark.parametrize("call", ["open", "fstat", "read"])
+def test_a_tag_that_the_system_fails_to_read_is_not_called_invalid(place, watching, call):
+    fd = os.open(place, os.O_RDONLY)
+    layout.mark(fd)
+    with pytest.raises(OSError, match="injected"):
+        layout.is_tagged(fd, kernel=watching(refuse=lambda name, _: OSError(5, "injected") if name == call else None))
+    (place / "CACHEDIR.TAG").chmod(0)
+    assert not layout.is_tagged(fd)
+    os.close(fd)
+
+
+def test_a_name_that_cannot_be_looked_at_is_neither_kept_nor_content(place, watching):
+    for name in (".lock", ".gitignore", "other"):
+        (place / name).touch()
+    (place / "CACHEDIR.TAG").mkdir()
+    error = OSError(errno.EIO, "no")
+
+    def refuse(name, arguments):
+        return error if name == "lstat" and arguments[0] == ".lock" else None
+
+    fd = os.open(place, os.O_RDONLY)
+    judged = layout.judge(fd, [*sorted(os.listdir(place)), "gone"], kernel=watching(refuse=refuse))
+    assert (judged.kept, judged.content) == ({".gitignore"}, ("CACHEDIR.TAG", "other", "gone"))
+    assert judged.unknown == {".lock": error}
+    assert judged.spared == {".gitignore", ".lock"}
+    assert not judged.empty
+    (place / ".lock").unlink()
+    assert layout.judge(fd, [".gitignore", ".lock"]) == layout.RootNames(frozenset({".gitignore"}), (), {})
+    assert layout.judge(fd, [".gitignore", ".lock"]).empty
+    os.close(fd)
 
 
 def test_paths_are_shown_on_one_line():

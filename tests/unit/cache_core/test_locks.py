@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 
@@ -131,6 +132,53 @@ def test_a_file_system_without_flock_is_not_in_use(place, watching):
 
     with pytest.raises(LockUnavailableError):
         lock_cache(str(place), shared=False, kernel=watching(refuse=refuse), wait=AT_ONCE)
+
+
+@pytest.mark.parametrize("call", ["open", "fstat", "flock", "lstat"])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOMEM, errno.EINTR, errno.EAGAIN])
+def test_what_the_system_refuses_is_a_lock_that_cannot_be_had(place, watching, call, number):
+    start = len(os.listdir("/proc/self/fd"))
+
+    def refuse(name, arguments):
+        return OSError(number, "injected") if name == call else None
+
+    with pytest.raises(LockUnavailableError, match="injected") as caught:
+        lock_cache(str(place), shared=False, kernel=watching(refuse=refuse))
+    assert caught.value.errno == number
+    assert len(os.listdir("/proc/self/fd")) == start
+
+
+def test_the_second_look_at_the_descriptor_fails(place, watching):
+    looks = []
+
+    def refuse(name, arguments):
+        looks.extend([name] if name == "fstat" else [])
+        return OSError(errno.EIO, "injected") if name == "fstat" and len(looks) == 2 else None
+
+    with pytest.raises(LockUnavailableError):
+        lock_cache(str(place), shared=False, kernel=watching(refuse=refuse))
+
+
+@pytest.mark.parametrize("callback", ["cancelled", "on_wait", "sleep"])
+def test_what_a_callback_raises_is_no_fault_of_the_lock(place, callback):
+    """Else a terminal that is gone would let a cleaner go on without the lock that others hold."""
+
+    def broken(*_):
+        raise BrokenPipeError
+
+    with lock_cache(str(place), shared=True), pytest.raises(BrokenPipeError):
+        lock_cache(str(place), shared=False, wait=Wait(**{"timeout_seconds": 9, callback: broken}))
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EINTR])
+def test_a_lock_is_given_up_whatever_close_says(place, watching, number):
+    class Closing(watching):
+        def close(self, fd):
+            os.close(fd)
+            raise OSError(number, "no")
+
+    lock_cache(str(place), shared=False, kernel=Closing()).release()
+    lock_cache(str(place), shared=False, wait=AT_ONCE).release()
 
 
 def test_waiting_for_ever_is_one_blocking_call(place, watching):
