@@ -7,6 +7,7 @@ trusted and whatever somebody put there since. After it, the first calls of othe
 
 from __future__ import annotations
 
+import errno
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,8 +25,6 @@ INTRUDERS_MAX = 2
 
 _MAKES_A_NAME = frozenset({CREATE, CREATE_EXCL, "mkdir", "symlink", "link", "rename"})
 _LISTS = frozenset({LIST_PATH, LIST_DESCRIPTOR})
-_EACCES = 13
-_ENOTEMPTY = 39
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +36,14 @@ class Line:
         actor: whose it is.
         text: what it did, paths shortened.
         result: ``ok`` or the errno's name.
-        note: what it means, in a few words; may be empty.
+        note: what it means, in a few words that fit beside it.
     """
 
     step: int
     actor: str
     text: str
     result: str
-    note: str = ""
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +88,8 @@ def explain_poisoning(steps: Sequence[RawStep]) -> Story | None:
 
 def _takes_access_away(step: RawStep) -> bool:
     _, _, operation, _, _, mode, error, _, _ = step
-    return (
-        operation == "chmod"
-        and error is None
-        and mode is not None
-        and mode & stat.S_IRWXU != stat.S_IRWXU
-        and (
-            # A file without x is usual; no toolchain makes one that its owner cannot read.
-            not mode & stat.S_IRUSR
-        )
-    )
+    # A file without x is usual; no toolchain makes one that its owner cannot read.
+    return operation == "chmod" and error is None and mode is not None and not mode & stat.S_IRUSR
 
 
 def _next_of(steps: Sequence[RawStep], place: int, actor: str) -> int | None:
@@ -112,14 +103,14 @@ def _last_of(steps: Sequence[RawStep], place: int, actor: str) -> int | None:
 def _tell(steps: Sequence[RawStep], poison: int, retry: int | None) -> Story:
     remover, path = steps[poison][0], steps[poison][3]
     trigger = _last_of(steps, poison, remover)
-    told: dict[int, str] = {poison: "the handler means 'make it writable', and sets exactly that"}
+    told: dict[int, str] = {poison: "meant to make it writable"}
     if trigger is not None:
-        told[trigger] = "so its error handler runs"
+        told[trigger] = "its error handler runs"
         told.update(_what_came_between(steps, trigger, path))
     if retry is not None:
-        told[retry] = f"the retry fails, {remover} gives up; the directory stays {stat.filemode(_mode(steps[poison]))}"
+        told[retry] = f"gives up: {stat.filemode(_mode(steps[poison]))} stays"
     for at in _victims(steps, poison, path, remover):
-        told[at] = "and nobody gets in any more"
+        told[at] = "locked out"
     lines = tuple(_line(steps, at, path, note) for at, note in sorted(told.items()))
     return Story(path, steps[poison][5] or 0, lines)
 
@@ -131,7 +122,7 @@ def _mode(step: RawStep) -> int:
 def _what_came_between(steps: Sequence[RawStep], trigger: int, path: str) -> dict[int, str]:
     """The listing that the failed rmdir trusted, and what others put into the directory since."""
     remover = steps[trigger][0]
-    if steps[trigger][6] != _ENOTEMPTY:
+    if steps[trigger][6] != errno.ENOTEMPTY:
         return {}
     listing = next(
         (
@@ -143,7 +134,7 @@ def _what_came_between(steps: Sequence[RawStep], trigger: int, path: str) -> dic
     )
     if listing is None:
         return {}
-    told = {listing: "sees what is there, and goes on to remove it"}
+    told = {listing: "removes what it sees here"}
     intruders = [
         at
         for at in range(listing + 1, trigger)
@@ -153,7 +144,7 @@ def _what_came_between(steps: Sequence[RawStep], trigger: int, path: str) -> dic
         and _new_parent(steps[at]) == path
     ]
     for at in intruders[-INTRUDERS_MAX:]:
-        told[at] = "comes too late for that listing"
+        told[at] = "too late to be seen"
     return told
 
 
@@ -167,7 +158,7 @@ def _victims(steps: Sequence[RawStep], poison: int, path: str, remover: str) -> 
     seen: dict[str, int] = {}
     for at in range(poison + 1, len(steps)):
         step = steps[at]
-        if step[6] == _EACCES and step[0] != remover and (step[3] == path or step[3].startswith(below)):
+        if step[6] == errno.EACCES and step[0] != remover and (step[3] == path or step[3].startswith(below)):
             seen.setdefault(step[0], at)
             if len(seen) == VICTIMS_MAX:
                 break

@@ -1,4 +1,4 @@
-"""A story as text: one column an actor, results after ``->``."""
+"""A story as text: one column an actor, results after ``->``, what it means at the right where there is room."""
 
 from __future__ import annotations
 
@@ -9,24 +9,54 @@ if TYPE_CHECKING:
     from simulator.explain import Story
 
 _STEP_WIDTH = 7
-_COLUMN_WIDTH_MIN = 24
+# Between a cell and its note.
+_GAP = 3
 
 
 def render_story(story: Story, width: int) -> str:
-    """Lines of at most `width` columns (where the paths allow it).
+    """`story_rows` as lines."""
+    return "\n".join(row + note for row, note in story_rows(story, width))
+
+
+def story_rows(story: Story, width: int) -> list[tuple[str, str]]:
+    """Lines of at most `width` columns (where the paths allow it), each in two parts: what happened, what it means.
 
     Args:
         story: what to tell.
         width: of the terminal.
     """
     actors = story.actors
-    cells = [f"{line.text} -> {line.result}" for line in story.lines]
-    column = max(_COLUMN_WIDTH_MIN, *(len(cell) + 2 for cell in cells))
-    # Columns may overlap: an actor's cell is never beside another's on the same line.
-    shift = min(column, max(4, (width - _STEP_WIDTH - column) // max(1, len(actors) - 1))) if len(actors) > 1 else 0
+    cells = [(actors.index(line.actor), f"{line.text} -> {line.result}") for line in story.lines]
+    notes = max(len(line.note) for line in story.lines)
+    shift = _shift(cells, actors, width, notes + _GAP)
     remover, intruder = story.culprits
-    rows = [f"{'step':>{_STEP_WIDTH - 2}}  " + "".join(actor.ljust(shift or column) for actor in actors).rstrip()]
-    for line, cell in zip(story.lines, cells, strict=True):
-        rows.append(f"{line.step:>{_STEP_WIDTH - 2}}  {' ' * (shift * actors.index(line.actor))}{cell}")
     caption = f"{remover} was removing {story.path} while {intruder} was still building in it."
-    return "\n".join([*textwrap.wrap(caption, width, break_long_words=False, break_on_hyphens=False), "", *rows])
+    told = [*textwrap.wrap(caption, width, break_long_words=False, break_on_hyphens=False), ""]
+    told.append(f"{'step':>{_STEP_WIDTH - 2}}  " + "".join(actor.ljust(shift) for actor in actors).rstrip())
+    rows = [
+        f"{line.step:>{_STEP_WIDTH - 2}}  {' ' * (shift * place)}{cell}"
+        for line, (place, cell) in zip(story.lines, cells, strict=True)
+    ]
+    margin = min(width - notes, max(map(len, rows)) + _GAP)
+    beside = [_beside(row, line.note, margin, width) for row, line in zip(rows, story.lines, strict=True)]
+    return [*((line, "") for line in told), *zip(rows, beside, strict=True)]
+
+
+def _shift(cells: list[tuple[int, str]], actors: tuple[str, ...], width: int, beside: int) -> int:
+    """How far the columns are apart: with room for the notes if that can be, and for the names of actors in any case.
+
+    Columns may overlap: an actor's cell is never beside another's on the same line.
+    """
+    least = max(map(len, actors)) + 1
+    most = max(least, *(len(cell) + 2 for _, cell in cells))
+    for room in (width - _STEP_WIDTH - beside, width - _STEP_WIDTH):
+        for shift in range(most, least - 1, -1):
+            if all(shift * place + len(cell) <= room for place, cell in cells):
+                return shift
+    return least
+
+
+def _beside(row: str, note: str, margin: int, width: int) -> str:
+    """A note at the margin, or as near to it as it fits; nothing where it does not."""
+    start = max(margin, len(row) + _GAP)
+    return " " * (start - len(row)) + note if start + len(note) <= width else ""

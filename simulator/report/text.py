@@ -16,7 +16,7 @@ from rich.text import Text
 
 from cache_core.errors import shown
 from simulator.outcome import FAILED, KILLED, OK
-from simulator.report.story import render_story
+from simulator.report.story import story_rows
 from simulator.report.words import files_and_directories
 from simulator.trace import errno_name
 
@@ -49,9 +49,9 @@ class Report:
         """Of the terminal, in columns."""
         return self._console.width if self._console.is_terminal else _WIDTH_ELSEWHERE
 
-    def line(self, text: str = "", style: str = "") -> None:
-        """One line, on the stream at once."""
-        self._console.print(Text(text, style=style))
+    def line(self, text: str = "", style: str = "", aside: str = "") -> None:
+        """One line, on the stream at once; what is said aside is dim."""
+        self._console.print(Text(text, style=style).append(aside, style="dim"))
         self._console.file.flush()
 
     def title(self, scenario: Scenario, seed: int) -> None:
@@ -140,8 +140,8 @@ class Report:
             self.line("no directory was poisoned in this run: there is no story to tell")
             return
         self.line("the story of the first poisoning", "bold")
-        for line in render_story(story, self.width).splitlines():
-            self.line(shown(line))
+        for row, note in story_rows(story, self.width):
+            self.line(shown(row), aside=note)
 
     def whole(self, report: RunReport, scenario: Scenario, replay: str) -> None:
         """Everything that a run found."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 
+import pytest
+
 from simulator.explain import explain_poisoning
 from simulator.report.story import render_story
 
@@ -47,6 +49,18 @@ def test_it_picks_the_steps_that_matter():
     assert story.culprits == ("build-1", "build-2")
 
 
+def test_each_step_says_what_it_means():
+    assert [line.note for line in explain_poisoning(POISONING).lines] == [
+        "removes what it sees here",
+        "too late to be seen",
+        "its error handler runs",
+        "meant to make it writable",
+        "gives up: d-w------- stays",
+        "locked out",
+        "locked out",
+    ]
+
+
 def test_a_retry_that_succeeds_is_no_poisoning():
     healed = list(POISONING)
     healed[8] = step("build-1", "rmdir", DIRECTORY)
@@ -62,14 +76,44 @@ def test_ordinary_modes_are_none():
     assert explain_poisoning([]) is None
 
 
+def told(width, steps=POISONING):
+    """A story as text: its lines, the header, the rows below it."""
+    lines = render_story(explain_poisoning(steps), width).splitlines()
+    header = next(place for place, line in enumerate(lines) if line.startswith(" step"))
+    return lines, lines[header], lines[header + 1 :]
+
+
 def test_it_is_told_in_a_dozen_lines_of_one_column_an_actor():
-    text = render_story(explain_poisoning(POISONING), 100)
-    lines = text.splitlines()
+    lines, header, rows = told(100)
     assert len(lines) <= 12
     assert all(len(line) <= 100 for line in lines)
-    header = next(line for line in lines if "build-1" in line and "build-3" in line and "step" in line)
-    for line in lines[lines.index(header) + 1 :]:
-        number = int(line.split()[0])
+    assert [name for name in header.split() if name != "step"] == ["build-1", "build-2", "build-3"]
+    for row in rows:
+        number = int(row.split()[0])
         actor = POISONING[number - 1][0]
-        assert line[header.index(actor) :].startswith(line.split(maxsplit=1)[1].split(" ")[0])
-        assert " -> " in line
+        assert row[header.index(actor) :].startswith(row.split(maxsplit=1)[1].split(" ")[0])
+        assert " -> " in row
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_what_a_step_means_stands_beside_it_in_one_column(width):
+    _, _, rows = told(width)
+    notes = [line.note for line in explain_poisoning(POISONING).lines]
+    assert [row.rpartition("   ")[2] for row in rows] == notes
+    assert len({len(row) - len(note) for row, note in zip(rows, notes, strict=True)}) == 1
+    assert max(map(len, rows)) <= width
+
+
+def test_a_note_without_room_is_left_out_and_nothing_is_cut():
+    long = [
+        tuple(item.replace("c.py", "c" * 50) if isinstance(item, str) else item for item in row) for row in POISONING
+    ]
+    lines, _, rows = told(100, long)
+    assert max(map(len, lines)) <= 100
+    (row,) = [row for row in rows if "c" * 50 in row]
+    assert row.endswith("-> EACCES")
+    assert rows[0].endswith("   removes what it sees here")
+    # Narrower than the steps themselves: they are told in full, under the names of who makes them.
+    _, header, rows = told(40, long)
+    assert header == " step  build-1 build-2 build-3"
+    assert all(row.endswith((" names", " name", "ok", "EACCES", "ENOTEMPTY")) for row in rows)

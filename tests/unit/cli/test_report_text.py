@@ -2,6 +2,7 @@ import io
 import re
 
 from simulator.actor import BLOCKED, DONE, Actor
+from simulator.explain import Line, Story
 from simulator.outcome import BuildOutcome, CleanerOutcome, Failure, Poisoned, Residue, Violation
 from simulator.report.live import PlainView, TerminalView
 from simulator.report.summary import Summary
@@ -118,11 +119,22 @@ def test_a_build_that_ends_while_it_waits_says_so():
     assert stream.getvalue().splitlines()[1:] == ["  build-1 is killed in lock after 0 steps"]
 
 
-def test_a_terminal_is_redrawn_ten_times_a_second():
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
+
+def test_what_a_step_means_is_dim_on_a_terminal_and_plain_elsewhere(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    story = Story("top/wheel", 0o200, (Line(7, "build-1", "chmod wheel 0200", "ok", "meant well"),))
+    assert printed("story", story).splitlines()[-1] == "    7  chmod wheel 0200 -> ok   meant well"
+    stream = Terminal()
+    Report(stream).story(story)
+    assert "chmod wheel 0200 -> ok\x1b[2m   meant well\x1b[0m" in stream.getvalue()
+
+
+def test_a_terminal_is_redrawn_ten_times_a_second():
     ticks = iter(range(1000))
     stream = Terminal()
     view = TerminalView(stream, clock=lambda: next(ticks) / 100)
