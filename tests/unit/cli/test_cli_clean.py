@@ -38,6 +38,17 @@ def test_audit_shows_the_residue_and_changes_nothing(cachestorm, cache):
     assert names(cache) == ["CACHEDIR.TAG", "entry", "whole"]
 
 
+def test_audit_tells_nothing_from_an_empty_cache(cachestorm, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name, held in (("none", "nothing there"), ("empty", "empty")):
+        path = tmp_path / name
+        result = cachestorm("audit", path)
+        assert result.exit_code == 0
+        assert result.stdout.splitlines() == [f"{path}: {held}", "no residue"]
+        assert cachestorm("audit", path, "--json").document["empty"] is True
+    assert names(tmp_path) == ["empty"]
+
+
 def test_clean_empties_the_cache(cachestorm, cache):
     result = cachestorm("clean", cache, "--json")
     assert result.exit_code == 0
