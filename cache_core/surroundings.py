@@ -5,7 +5,8 @@ inode number with the cache's root: a symbolic link, a bind mount or `..` in the
 
 Guarantees: refuses `/`, the home directory of the environment and that of the user, and every directory that
 contains one of these or the working directory; when the system does not let us find out, nothing is cleaned. Not
-guaranteed: the working directories of other processes, and what is above a directory that we may not search.
+guaranteed: the working directories of other processes. Above a directory that we may not search, where no walk leads,
+the names of the path tell what contains it; what a symbolic link behind such a directory leads to is not known.
 Cost: some ten calls per level of the working directory's path; a caller that cleans often keeps the value.
 """
 
@@ -25,20 +26,10 @@ if TYPE_CHECKING:
 
     from cache_core.kernel import Kernel
 
-# A home that does not exist, or a file server that does not answer; a directory that we may not search.
-_NOT_THERE = frozenset(
-    (
-        errno.ENOENT,
-        errno.ENOTDIR,
-        errno.ELOOP,
-        errno.ENAMETOOLONG,
-        errno.EACCES,
-        errno.EPERM,
-        errno.ESTALE,
-        errno.ENOTCONN,
-        errno.EHOSTDOWN,
-    )
-)
+# A home that does not exist, a working directory that was deleted.
+_NOT_THERE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG))
+# There, perhaps: a directory that we may not search, a file server that does not answer.
+_OUT_OF_REACH = frozenset((errno.EACCES, errno.EPERM, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN))
 
 _LOOK = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -102,9 +93,7 @@ def _note_upwards(kernel: Kernel, start: str, what: str, refused: dict[tuple[int
     try:
         fd = kernel.open(start, _LOOK)
     except OSError as error:
-        if error.errno not in _NOT_THERE:
-            raise
-        # No such home; or a working directory that was deleted, which nothing can contain.
+        _walk_ended(kernel, start, what, refused, error)
         return
     problem = f"is {what}"
     try:
@@ -116,9 +105,7 @@ def _note_upwards(kernel: Kernel, start: str, what: str, refused: dict[tuple[int
             try:
                 parent = kernel.open("..", _LOOK, dir_fd=fd)
             except OSError as error:
-                if error.errno not in _NOT_THERE:
-                    raise
-                # Not searchable, or gone: what is further up cannot be seen from here.
+                _walk_ended(kernel, start, what, refused, error)
                 return
             let_go(kernel, fd)
             fd = parent
@@ -127,3 +114,21 @@ def _note_upwards(kernel: Kernel, start: str, what: str, refused: dict[tuple[int
                 return
     finally:
         let_go(kernel, fd)
+
+
+def _walk_ended(kernel: Kernel, start: str, what: str, refused: dict[tuple[int, int], str], error: OSError) -> None:
+    """Before the root of the file system: what is not there nothing contains; what is out of reach has a path."""
+    if error.errno in _NOT_THERE:
+        return
+    if error.errno not in _OUT_OF_REACH:
+        raise error
+    try:
+        # Neither needs what is denied: a working directory has its path from the kernel, a link that cannot be read
+        # counts as a directory.
+        names = os.path.realpath(os.getcwd() if start == "." else start).split("/")
+        for stop in range(1, len(names) + 1):
+            status = kernel.lstat("/".join(names[:stop]) or "/")
+            refused.setdefault((status.st_dev, status.st_ino), f"contains {what}")
+    except OSError as unseen:
+        if unseen.errno not in _NOT_THERE | _OUT_OF_REACH:
+            raise
