@@ -140,9 +140,10 @@ def judge(root_fd: int, names: Iterable[str] = KEPT_NAMES, *, kernel: Kernel = R
     return RootNames(frozenset(kept), tuple(content), unknown)
 
 
-def needs_tag(names: Iterable[str]) -> bool:
+def needs_tag(root_fd: int, names: Iterable[str], *, kernel: Kernel = REAL) -> bool:
     """Whether a root with these names must be tagged to be cleaned: there is something to lose, or a tag to judge."""
-    return not {LOCK_NAME, IGNORE_NAME}.issuperset(names)
+    judged = judge(root_fd, names, kernel=kernel)
+    return not judged.empty or TAG_NAME in judged.kept
 
 
 def _is_small_file(root_fd: int, name: str, kernel: Kernel) -> bool:

@@ -2,7 +2,7 @@
 
 Guarantees: follows no symbolic link at the last component; a mode that had to be changed to look inside is put
 back by `close(restore=True)`; nothing is changed before `surroundings` has agreed. The root stays the same
-directory, whatever happens to its name afterwards. Cost: four calls.
+directory, whatever happens to its name afterwards; `has_name` tells. Cost: four calls.
 """
 
 from __future__ import annotations
@@ -67,6 +67,16 @@ class Root:
             # Gone or shut meanwhile: the removal at the end says so.
             return
         let_go(self.kernel, fd)
+
+    def has_name(self) -> bool:
+        """Whether the name is still this directory's, and not another's.
+
+        Raises:
+            OSError: ENOENT, nothing has the name; or it cannot be looked at.
+        """
+        named = self.kernel.lstat(self.name, dir_fd=self.parent_fd)
+        ours = self.kernel.fstat(self.fd)
+        return (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino)
 
     def close(self, *, restore: bool) -> None:
         """Close it; with `restore`, put back the mode that it had."""
