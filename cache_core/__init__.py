@@ -26,6 +26,7 @@ from cache_core.errors import (
     NotALockError,
     PrivilegeError,
     RefusedRootError,
+    SurroundingsError,
     UnreadableRootError,
 )
 from cache_core.locks import Lock, Wait, lock_cache, lock_entry
@@ -51,6 +52,7 @@ __all__ = [
     "Progress",
     "RefusedRootError",
     "Removal",
+    "SurroundingsError",
     "UnreadableRootError",
     "Wait",
     "audit",
