@@ -21,6 +21,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ from cache_core.kernel import REAL
 from cache_core.layout import IGNORE_NAME, LOCK_NAME, TAG_NAME, is_tagged, judge, mark, needs_tag
 from cache_core.locks import Lock, Wait, lock_cache
 from cache_core.outcome import Left, Options, Removal, nothing_but, total
-from cache_core.reasons import explain
+from cache_core.reasons import explain, explain_root
 from cache_core.removal import remove_contents, remove_tree
 from cache_core.residue import remove_residue
 from cache_core.root import Root, open_root
@@ -175,7 +176,10 @@ def clean_sync(
     for turn in range(_ROOTS_MAX):
         if turn and timeout is not None:
             wait = replace(wait, timeout_seconds=max(0.0, timeout - (clock() - start)))
-        report = _clean_root(path, wish, wait, refused)
+        try:
+            report = _clean_root(path, wish, wait, refused)
+        except UnreadableRootError as error:
+            raise explain_root(kernel, error, repair=not dry_run) from error
         if report is not None:
             return replace(report, seconds=clock() - start)
     raise CacheInUseError(path, f"was replaced {_ROOTS_MAX} times while we locked it", "find out who does that")
@@ -205,7 +209,7 @@ def _clean_root(path: str, wish: _Wish, wait: Wait, surroundings: Surroundings) 
         if wish.remove_root:
             root.require_removable()
         if wish.dry_run:
-            return _would_do(root, wish.kernel)
+            return _would_do(root, wish)
         report = _Job(root, wish).under_lock(wait)
         finished = report is not None and report.succeeded
     finally:
@@ -222,6 +226,9 @@ def _require_cache(root: Root, kernel: Kernel, *, untagged: bool) -> None:
         with kernel.scandir(root.fd) as listing:
             # At most three names decide: one that is neither the lock nor the ignore file is among any three.
             names = [entry.name for entry, _ in zip(listing, range(3), strict=False)]
+        # A root that can be listed and not searched may well be tagged; where there is no tag, the names decide.
+        with suppress(FileNotFoundError):
+            kernel.lstat(TAG_NAME, dir_fd=root.fd)
     except OSError as error:
         raise UnreadableRootError(root.path, error) from error
     if needs_tag(root.fd, names, kernel=kernel):
@@ -230,10 +237,11 @@ def _require_cache(root: Root, kernel: Kernel, *, untagged: bool) -> None:
         )
 
 
-def _would_do(root: Root, kernel: Kernel) -> CleanReport:
-    found = audit_open(root.fd, root.path, kernel=kernel)
-    counts = (found.files, found.directories, found.bytes_here_only)
-    return CleanReport(root.path, found.empty, *counts, 0, found.unreadable, 0, dry_run=True)
+def _would_do(root: Root, wish: _Wish) -> CleanReport:
+    found = audit_open(root.fd, root.path, kernel=wish.kernel, cancelled=wish.options.cancelled)
+    counts = (found.files, found.directories - found.directories_held, found.bytes_here_only)
+    left = found.unreadable
+    return CleanReport(root.path, found.empty, *counts, 0, left, 0, dry_run=True, cancelled=found.cancelled)
 
 
 class _Job:

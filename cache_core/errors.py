@@ -85,8 +85,8 @@ class UnreadableRootError(CacheError):
 
     kind = "unreadable-root"
 
-    def __init__(self, value: str, error: OSError) -> None:
-        super().__init__(value, f"cannot be read: {error.strerror}", _advice(error))
+    def __init__(self, value: str, error: OSError, problem: str | None = None, advice: str | None = None) -> None:
+        super().__init__(value, problem or f"cannot be read: {error.strerror}", advice or _advice(error))
         self.errno = error.errno or errno.EIO
 
 

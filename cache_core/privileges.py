@@ -68,6 +68,15 @@ def holds_override_capabilities() -> bool:
     return bool((word.effective | word.permitted) & _OVERRIDE_MASK)
 
 
+def passes_over_ownership() -> bool:
+    """Whether this thread may, at this moment, do what else only the owner of a file may (CAP_FOWNER).
+
+    Raises:
+        PrivilegeError: The system does not tell.
+    """
+    return bool(_capabilities()[0].effective & 1 << CAP_FOWNER)
+
+
 def drop_override_capabilities() -> None:
     """Give up CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH and CAP_FOWNER, for good.
 

@@ -1,7 +1,7 @@
 """Why an entry is left, in words a person understands.
 
 Guarantees: changes nothing; names an owner or a sticky directory only after looking. Not guaranteed: completeness.
-An error number says little, and the state may have changed since. Cost: two calls for each entry that is left.
+An error number says little, and the state may have changed since. Cost: two or three calls for each entry that is left.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from cache_core.errors import errno_name
+from cache_core.errors import PrivilegeError, UnreadableRootError, errno_name
+from cache_core.privileges import passes_over_ownership
 from cache_core.repair import lacks_owner_bits
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def _who_refuses(kernel: Kernel, uid: int, dir_fd: int, name: str, number: int) 
         entry = kernel.lstat(name, dir_fd=dir_fd)
     except OSError:
         return "permission denied"
-    if uid not in (0, directory.st_uid, entry.st_uid) and directory.st_mode & stat.S_ISVTX:
+    sticky = directory.st_mode & stat.S_ISVTX and uid not in (directory.st_uid, entry.st_uid)
+    if sticky and not _passes_over_ownership(uid):
         return f"owned by uid {entry.st_uid}, in a sticky directory of uid {directory.st_uid}"
     if number == errno.EPERM:
         return "immutable or append-only (see lsattr), or refused by a security policy"
@@ -64,6 +66,37 @@ def _who_refuses(kernel: Kernel, uid: int, dir_fd: int, name: str, number: int) 
         or _kept_out(directory, uid, "its directory")
         or "permission denied although the mode allows it: an access list, a security policy, or changed meanwhile"
     )
+
+
+def explain_root(kernel: Kernel, error: UnreadableRootError, *, repair: bool) -> UnreadableRootError:
+    """Say why the root of a cache cannot be read, to its owner as well, whose only obstacle is its mode.
+
+    Args:
+        kernel: Where the calls go.
+        error: What was raised.
+        repair: Whether its mode was to be changed, and that was refused.
+    """
+    if error.errno != errno.EACCES:
+        return error
+    try:
+        status = kernel.lstat(error.value)
+    except OSError:
+        return error
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or not lacks_owner_bits(status):
+        return error
+    problem = f"cannot be looked into without changing its mode, {stat.filemode(status.st_mode)}"
+    refused = OSError(error.errno, os.strerror(error.errno))
+    if repair:
+        advice = "see whether it is immutable (lsattr) or the file system read-only"
+        return UnreadableRootError(error.value, refused, f"{problem}, which was refused", advice)
+    return UnreadableRootError(error.value, refused, problem, "clean it, or give its owner read and search")
+
+
+def _passes_over_ownership(uid: int) -> bool:
+    try:
+        return passes_over_ownership()
+    except PrivilegeError:
+        return uid == 0
 
 
 def _kept_out(status: os.stat_result, uid: int, what: str) -> str | None:

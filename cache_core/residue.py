@@ -2,15 +2,17 @@
 
 Residue is what `audit` calls so: partial trees (`build/bdist.*`) and poisoned directories, with all that is in them.
 
-Guarantees: the promises of `removal`; a directory is removed only when it is residue or in residue; a place that
-could not be looked into, where there may be residue, is left and named. Not guaranteed yet: stale temporary files.
-Cost: an audit, and the removal of what it finds.
+Guarantees: the promises of `removal`; a directory is removed only when it is residue or in residue. "None is left" is
+what a second audit says: a place that could not be looked into, where there may be residue, is left and named, and so
+is residue that has come meanwhile. A read-only directory of ours that residue is in gets its mode back.
+Not guaranteed yet: stale temporary files. Cost: two audits (one when there is nothing), and the removal.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from cache_core.audit import audit_open
@@ -20,11 +22,15 @@ from cache_core.outcome import DEFAULT, Left, Options, Removal, nothing_but, tot
 from cache_core.pinned import Opener
 from cache_core.reasons import explain
 from cache_core.removal import remove_tree
+from cache_core.repair import grant, put_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cache_core.audit import AuditReport
     from cache_core.kernel import Kernel
+
+_APPEARED = "appeared while residue was removed: still in use"
 
 
 def remove_residue(root_fd: int, *, kernel: Kernel = REAL, options: Options = DEFAULT) -> Removal:
@@ -35,21 +41,69 @@ def remove_residue(root_fd: int, *, kernel: Kernel = REAL, options: Options = DE
         kernel: Where the calls go.
         options: How to remove; progress is told for one tree at a time.
     """
-    found = audit_open(root_fd, ".", kernel=kernel)
+    found = audit_open(root_fd, ".", kernel=kernel, cancelled=options.cancelled)
+    residue = _residue(found)
     opener = Opener(kernel, root_fd)
     done: list[Removal] = []
-    residue = _topmost((*found.partial_trees, *(poisoned.path for poisoned in found.poisoned)))
     for path in residue:
         done.append(_remove_one(root_fd, path, opener, kernel, options))
         if done[-1].cancelled:
             break
-    # What lies in residue was dealt with above.
-    not_seen = (place for place in found.unreadable if not _lies_in(place.path, residue))
-    return total([nothing_but(*not_seen), *done])
+    if found.cancelled or (done and done[-1].cancelled):
+        inside = _Below(residue)
+        not_seen = tuple(place for place in found.unreadable if inside.which(place.path) is None)
+        # The last one that was begun may be gone.
+        begun = [path for path in residue[len(done) - 1 : len(done)] if _is_there(root_fd, path, opener, kernel)]
+        residue = begun + residue[len(done) :]
+    else:
+        found = audit_open(root_fd, ".", kernel=kernel, cancelled=options.cancelled) if done else found
+        not_seen = found.unreadable
+        residue = _residue(found)
+    removal = total([nothing_but(*not_seen, cancelled=found.cancelled), *done])
+    return total([removal, nothing_but(*_unnamed(root_fd, residue, removal, kernel))])
 
 
-def _lies_in(path: str, directories: Iterable[str]) -> bool:
-    return any(path == directory or path.startswith(f"{directory}/") for directory in directories)
+def _residue(found: AuditReport) -> list[str]:
+    return _topmost((*found.partial_trees, *(poisoned.path for poisoned in found.poisoned)))
+
+
+class _Below:
+    """Finds which of some paths, none of which is in another, a path is or is in."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._starts = sorted(f"{path}/" for path in paths)
+
+    def which(self, path: str) -> str | None:
+        # Whatever sorted between a start and a path in it would be in it as well.
+        at = bisect_right(self._starts, f"{path}/") - 1
+        return self._starts[at][:-1] if at >= 0 and f"{path}/".startswith(self._starts[at]) else None
+
+
+def _unnamed(root_fd: int, residue: list[str], removal: Removal, kernel: Kernel) -> list[Left]:
+    """Residue that is still there although neither it nor anything in it is named as left."""
+    inside = _Below(residue)
+    named = {inside.which(item.path) for item in removal.left}
+    number = errno.ECANCELED if removal.cancelled else errno.ENOTEMPTY
+    reason = explain(kernel, os.geteuid(), root_fd, ".", number) if removal.cancelled else _APPEARED
+    return [Left(path, errno_name(number), reason) for path in residue if path not in named]
+
+
+def _is_there(root_fd: int, path: str, opener: Opener, kernel: Kernel) -> bool:
+    directory, _, name = path.rpartition("/")
+    fd = root_fd
+    try:
+        if directory:
+            fd = opener.descend(root_fd, directory.split("/"))
+        kernel.lstat(name, dir_fd=fd)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        # Something is there that cannot be looked at.
+        return True
+    finally:
+        if fd != root_fd:
+            let_go(kernel, fd)
+    return True
 
 
 def _topmost(paths: Iterable[str]) -> list[str]:
@@ -64,9 +118,11 @@ def _topmost(paths: Iterable[str]) -> list[str]:
 def _remove_one(root_fd: int, path: str, opener: Opener, kernel: Kernel, options: Options) -> Removal:
     directory, _, name = path.rpartition("/")
     fd = root_fd
+    old_mode = None
     try:
         if directory:
             fd = opener.descend(root_fd, directory.split("/"))
+            old_mode = grant(kernel, fd, os.geteuid())
         removal = remove_tree(name, dir_fd=fd, kernel=kernel, options=options)
     except FileNotFoundError:
         # Removed since the audit.
@@ -76,6 +132,8 @@ def _remove_one(root_fd: int, path: str, opener: Opener, kernel: Kernel, options
         reason = explain(kernel, os.geteuid(), root_fd, ".", number)
         return nothing_but(Left(path, errno_name(number), reason))
     finally:
+        if old_mode is not None:
+            put_back(kernel, fd, old_mode)
         if fd != root_fd:
             let_go(kernel, fd)
     left = tuple(
@@ -85,7 +143,7 @@ def _remove_one(root_fd: int, path: str, opener: Opener, kernel: Kernel, options
         removal.files_removed,
         removal.directories_removed,
         removal.bytes_freed,
-        removal.permissions_repaired,
+        removal.permissions_repaired + (old_mode is not None),
         left,
         removal.cancelled,
     )
