@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
     from cache_core.repair import OldMode
 
+# A writer that never stops is given up when so many times the names that were there first have come. Others that fill
+# a directory again are given `RESCANS_MAX` tries; this is as many, for a writer that does not let a listing end.
+NAMES_MAX_TIMES = 16
+
 NOTHING: frozenset[str] = frozenset()
 
 
@@ -20,12 +24,15 @@ class Level:
 
     __slots__ = (
         "error",
+        "first",
+        "found_complete",
         "limit",
         "list_again",
         "old_mode",
         "refilled",
         "repaired",
         "repairs",
+        "seen",
         "skip",
         "survivors",
         "tries",
@@ -37,10 +44,23 @@ class Level:
         self.limit = 0  # how many may wait
         self.skip = skip  # names that stay: do not try again
         self.list_again = True
+        self.first: int | None = None  # names met by the first listing, or so many as may wait
+        self.seen = 0  # names met by all listings
         self.tries = 0  # how often others made us start over
         self.repairs = 0
+        self.found_complete = 0  # how often a refusal was nobody's any more
         self.repaired = False  # it counts among the directories that were given bits
         self.survivors = False  # something in it stays, and is named
         self.error: OSError | None = None  # it could not be listed
         self.old_mode: OldMode | None = None  # until it is put back
         self.refilled: Level | None = None  # of the last name in `waiting`: it was emptied before
+
+    @property
+    def endless(self) -> bool:
+        """Whether names come faster than they go."""
+        return self.first is not None and self.seen > NAMES_MAX_TIMES * self.first
+
+    def go_on_from(self, before: Level) -> None:
+        """Remember what counts for the directory, however often it is entered."""
+        self.tries, self.repaired = before.tries, before.repaired
+        self.first, self.seen = before.first, before.seen

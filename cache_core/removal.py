@@ -11,8 +11,9 @@ Guarantees, in this order (each has a test that names it):
 3. One bad entry does not stop the walk.
 4. Any mode, any depth, any name, any kind of node; a constant number of descriptors (`trail`); memory that does not
    grow with the number of entries in a directory, only with what is left and with depth.
-5. Beside others: what is gone already is not an error; a directory that is filled again while we empty it is tried
-   again `Options.rescans` times and then reported.
+5. Beside others: what is gone already is not an error, nor is a mode that another cleaner has repaired; a directory
+   that is filled again while we empty it is tried again `Options.rescans` times and then reported, and so is one whose
+   writer is too fast for a listing to end (`level.NAMES_MAX_TIMES`).
 
 Not guaranteed: atomicity (others see a half-removed tree), what is in memory when the process is killed (modes
 that were repaired then stay repaired), and entries created behind the walk. Races that remain, and why they do no harm:
@@ -34,13 +35,12 @@ import os
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from cache_core.errors import errno_name
+from cache_core.acts import BLOCK_BYTES, REPAIRS_MAX, Acts
 from cache_core.kernel import REAL, let_go
 from cache_core.level import NOTHING, Level
-from cache_core.outcome import DEFAULT, Left, Options, Progress, Removal
+from cache_core.outcome import DEFAULT, Options, Removal
 from cache_core.pinned import Opener
-from cache_core.reasons import explain
-from cache_core.repair import grant, put_back
+from cache_core.repair import mend, put_back
 from cache_core.trail import Trail
 
 if TYPE_CHECKING:
@@ -49,17 +49,15 @@ if TYPE_CHECKING:
     from cache_core.kernel import DirEntry, Kernel, Listing
     from cache_core.repair import OldMode
 
-# How often a mode that others take away again is repaired in one directory.
-REPAIRS_MAX = 3
-
 # Entries looked at between two looks at the caller's wish to stop: some 5 ms.
 _BATCH = 512
 # Names of subdirectories that wait to be entered, in all levels together; half of what is left to each new level. The
 # rest of a directory is listed again after they are gone.
 _WAITING_MAX = 32_768
 _WAITING_PER_LEVEL_MIN = 64
-
-_BLOCK_BYTES = 512
+# How often, in one removal, the way back may be lost because others removed or moved a directory that we are in. Two
+# cleaners do so to each other, and each time something is gone; more than this means that it is moved to and fro.
+_WAYS_LOST_MAX = 1024
 
 
 def remove_tree(path: str, *, dir_fd: int | None = None, kernel: Kernel = REAL, options: Options = DEFAULT) -> Removal:
@@ -117,12 +115,10 @@ class _Walk:
         self._opener = Opener(kernel, top_fd)
         self._trail = Trail(kernel, self._opener, top_fd)
         self._options = options
-        self._uid = os.geteuid()
+        self._acts = Acts(kernel, self._trail, options)
         self._levels: list[Level] = []
         self._waiting = 0
-        self._files = self._directories = self._bytes = self._repaired = 0
-        self._left: dict[str, Left] = {}
-        self._stopped = False
+        self._ways_lost = 0
 
     def only(self, name: str) -> Removal:
         """Remove one name of the top, which is outside: its mode is not ours to repair."""
@@ -147,12 +143,11 @@ class _Walk:
                 self._put_modes_back(everywhere=not finished)
             finally:
                 self._trail.close()
-        left = tuple(self._left[path] for path in sorted(self._left))
-        return Removal(self._files, self._directories, self._bytes, self._repaired, left, self._stopped)
+        return self._acts.result()
 
     def _walk(self) -> bool:
         """Returns whether it came to the end."""
-        while not self._stop():
+        while not self._acts.stop():
             level = self._levels[-1]
             if level.waiting:
                 self._waiting -= 1
@@ -164,11 +159,6 @@ class _Walk:
             else:
                 return True
         return False
-
-    def _stop(self) -> bool:
-        if not self._stopped and self._options.cancelled is not None:
-            self._stopped = self._options.cancelled()
-        return self._stopped
 
     def _list(self, level: Level) -> None:
         """Unlink what is no directory, as it is listed, and note the subdirectories."""
@@ -184,6 +174,8 @@ class _Walk:
         else:
             with listing:
                 met = self._unlink_listed(level, fd, listing)
+        if level.first is None:
+            level.first = max(level.seen, level.limit)
         self._waiting += len(level.waiting)
         if len(self._levels) == 1:
             self._list_top_again(level, met)
@@ -192,13 +184,21 @@ class _Walk:
         """Returns how many entries it met that are not known to stay."""
         met = 0
         while batch := self._next_batch(level, listing):
-            met += self._unlink_batch(level, fd, batch)
-            self._tell()
+            names = self._unlink_batch(level, fd, batch)
+            met += names
+            level.seen += names
+            self._acts.tell()
+            if level.endless:
+                level.list_again = False
+                break
             if len(level.waiting) >= level.limit:
                 # Ends: each of these names is gone, or in `skip`, before the next listing.
                 level.list_again = True
-                break
-            if self._stop():
+                if level.first is not None:
+                    break
+                # To the end all the same, once: how many there are tells a large directory from an endless one.
+                del level.waiting[level.limit :]
+            if self._acts.stop():
                 break
         return met
 
@@ -214,7 +214,9 @@ class _Walk:
     def _list_top_again(self, top: Level, met: int) -> None:
         """The top is not removed, so no rmdir tells whether it is empty: list until nothing new is met."""
         if top.error is not None:
-            self._report(top, ".", top.error)
+            self._acts.report(top, ".", top.error)
+        elif top.endless:
+            self._acts.report(top, ".", OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY)))
         elif met and not top.list_again:
             top.tries += 1
             top.list_again = top.tries <= self._options.rescans
@@ -248,14 +250,14 @@ class _Walk:
             else:
                 files += 1
                 freed += blocks
-        self._files += files
-        self._bytes += freed * _BLOCK_BYTES
+        self._acts.files += files
+        self._acts.bytes += freed * BLOCK_BYTES
         return met
 
     def _unlink_refused(self, level: Level, fd: int, name: str, error: OSError) -> None:
-        while error.errno == errno.EACCES and self._repair(level, fd):
+        while error.errno == errno.EACCES and self._acts.repair(level, fd):
             try:
-                self._unlink(fd, name)
+                self._acts.unlink(fd, name)
             except OSError as again:
                 error = again
             else:
@@ -263,23 +265,14 @@ class _Walk:
         if error.errno == errno.EISDIR:
             level.waiting.append(name)
         elif error.errno != errno.ENOENT:
-            self._report(level, name, error)
-
-    def _unlink(self, fd: int, name: str) -> None:
-        freed = 0
-        if self._options.measure:
-            status = self._kernel.lstat(name, dir_fd=fd)
-            freed = status.st_blocks * _BLOCK_BYTES if status.st_nlink == 1 else 0
-        self._kernel.unlink(name, dir_fd=fd)
-        self._files += 1
-        self._bytes += freed
+            self._acts.report(level, name, error)
 
     def _enter(self, parent: Level, name: str) -> None:
         """Open a subdirectory and make it the current one; or settle what else has become of the name."""
         level = Level()
         if parent.refilled is not None:
             # The name that was put back last is the one that was taken now.
-            level.tries, level.repaired = parent.refilled.tries, parent.refilled.repaired
+            level.go_on_from(parent.refilled)
             parent.refilled = None
         parent_fd = self._trail.current()
         try:
@@ -292,12 +285,12 @@ class _Walk:
                 if opened is None:
                     return
                 fd, level.old_mode = opened
-                self._count_repair(level)
+                self._acts.count_repair(level)
             elif error.errno in (errno.ENOTDIR, errno.ELOOP):
                 self._replaced(parent, parent_fd, name, error)
                 return
             else:
-                self._report(parent, name, error)
+                self._acts.report(parent, name, error)
                 return
         self._trail.enter(name, fd)
         level.list_again = True
@@ -309,27 +302,30 @@ class _Walk:
         """Open a directory that keeps us out. None: it is gone, or reported."""
         for _ in range(REPAIRS_MAX):
             # An empty one goes without being opened, whoever owns it.
-            number = self._rmdir(parent_fd, name)
+            number = self._acts.rmdir(parent_fd, name)
             if number == 0:
                 return None
-            mended = number == errno.EACCES and self._repair(parent, parent_fd)
-            granted = False
+            again = number == errno.EACCES and self._acts.repair(parent, parent_fd)
             try:
                 pin = self._opener.pin(name, parent_fd)
-                try:
-                    old_mode = grant(self._kernel, pin, self._uid, pinned=True)
-                    granted = old_mode is not None
-                    return self._open_pinned(pin, old_mode), old_mode
-                finally:
-                    let_go(self._kernel, pin)
             except OSError as refused:
                 error = refused
-            if not (mended or granted):
+                again = again or (error.errno == errno.EACCES and self._acts.repair(parent, parent_fd))
+            else:
+                try:
+                    complete, old_mode = mend(self._kernel, pin, self._acts.uid, pinned=True)
+                    again = again or complete
+                    return self._open_pinned(pin, old_mode), old_mode
+                except OSError as refused:
+                    error = refused
+                finally:
+                    let_go(self._kernel, pin)
+            if not again:
                 break
         if error.errno in (errno.ENOTDIR, errno.ELOOP):
             self._replaced(parent, parent_fd, name, error)
         elif error.errno != errno.ENOENT:
-            self._report(parent, name, error)
+            self._acts.report(parent, name, error)
         return None
 
     def _open_pinned(self, pin: int, old_mode: OldMode | None) -> int:
@@ -347,10 +343,10 @@ class _Walk:
         """What was a directory is none any more: a link or a file goes like any other."""
         parent.tries += 1
         try:
-            self._unlink(parent_fd, name)
+            self._acts.unlink(parent_fd, name)
         except OSError as refused:
             if refused.errno == errno.EISDIR and parent.tries > self._options.rescans:
-                self._report(parent, name, error)
+                self._acts.report(parent, name, error)
                 return
             before = len(parent.waiting)
             self._unlink_refused(parent, parent_fd, name, refused)
@@ -360,34 +356,36 @@ class _Walk:
         """Go up, and remove the directory that was left unless something in it stays."""
         level = self._levels[-1]
         name, fd = self._trail.leave()
-        gone = False
         try:
             self._levels.pop()
-            gone = self._settle(level, name)
+            self._settle(level, name)
         finally:
-            if not gone and level.old_mode is not None:
-                put_back(self._kernel, fd, level.old_mode)
-            let_go(self._kernel, fd)
-        self._tell()
+            # Whatever has become of the name: the directory may have been moved out of the tree.
+            try:
+                if level.old_mode is not None:
+                    put_back(self._kernel, fd, level.old_mode)
+            finally:
+                let_go(self._kernel, fd)
+        self._acts.tell()
 
-    def _settle(self, level: Level, name: str) -> bool:
-        """Remove the directory `name` of the current one. Returns whether it is gone."""
+    def _settle(self, level: Level, name: str) -> None:
+        """Remove the directory `name` of the current one, or see to it that it is tried again, or named."""
         try:
             parent_fd = self._trail.current()
         except OSError as error:
             self._way_lost(error)
-            return False
+            return
         parent = self._levels[-1]
         if level.survivors and level.error is None:
-            self._stays(parent, name)
-            return False
-        number = self._rmdir(parent_fd, name)
-        while number == errno.EACCES and self._repair(parent, parent_fd):
-            number = self._rmdir(parent_fd, name)
+            self._acts.stays(parent, name)
+            return
+        number = self._acts.rmdir(parent_fd, name)
+        while number == errno.EACCES and self._acts.repair(parent, parent_fd):
+            number = self._acts.rmdir(parent_fd, name)
         if number == 0:
-            return True
+            return
         refilled = number in (errno.ENOTEMPTY, errno.EEXIST) and level.error is None
-        if refilled and level.tries < self._options.rescans:
+        if refilled and level.tries < self._options.rescans and not level.endless:
             level.tries += 1
             parent.refilled = level
             parent.waiting.append(name)
@@ -395,8 +393,7 @@ class _Walk:
         elif number == errno.ENOTDIR:
             self._replaced(parent, parent_fd, name, OSError(number, os.strerror(number)))
         else:
-            self._report(parent, name, level.error or OSError(number, os.strerror(number)))
-        return False
+            self._acts.report(parent, name, level.error or OSError(number, os.strerror(number)))
 
     def _way_lost(self, error: OSError) -> None:
         """A directory above was taken away or shut: begin again at the nearest one that is open (Race 3).
@@ -408,12 +405,27 @@ class _Walk:
         self._waiting -= sum(len(level.waiting) for level in self._levels[depth:])
         del self._levels[depth:]
         level = self._levels[-1]
-        level.tries += 1
-        if level.tries <= self._options.rescans:
+        gone = error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+        if gone:
+            self._ways_lost += 1
+            again = self._ways_lost <= _WAYS_LOST_MAX
+        else:
+            level.tries += 1
+            again = level.tries <= self._options.rescans
+        if again:
+            # What stays there is met again, unless it is gone as well.
+            self._acts.forget_below(lost)
             level.waiting.append(lost)
             self._waiting += 1
-        else:
-            self._report(level, lost, error)
+            return
+        # The error says what the way was like; what its beginning is like now is what can be reported.
+        fd = self._trail.current()
+        number = self._acts.rmdir(fd, lost)
+        now = OSError(number, os.strerror(number))
+        if number == errno.ENOTDIR:
+            self._replaced(level, fd, lost, now)
+        elif number:
+            self._acts.report(level, lost, now if gone else error)
 
     def _put_modes_back(self, *, everywhere: bool) -> None:
         """At the end, or where we were stopped: directories that survive get their old mode.
@@ -438,50 +450,3 @@ class _Walk:
         top = self._levels[0]
         if top.old_mode is not None and (top.survivors or everywhere):
             put_back(self._kernel, self._trail.current(), top.old_mode)
-
-    def _rmdir(self, fd: int, name: str) -> int:
-        """Remove an empty directory. Returns 0 when it is gone, else the error number."""
-        try:
-            self._kernel.rmdir(name, dir_fd=fd)
-        except FileNotFoundError:
-            return 0
-        except OSError as error:
-            return error.errno or errno.EIO
-        self._directories += 1
-        return 0
-
-    def _repair(self, level: Level, fd: int) -> bool:
-        """Give the owner of an open directory what is missing. Returns whether trying again makes sense."""
-        if level.repairs >= REPAIRS_MAX:
-            return False
-        old_mode = grant(self._kernel, fd, self._uid)
-        if old_mode is None:
-            return False
-        level.repairs += 1
-        level.old_mode = level.old_mode or old_mode
-        self._count_repair(level)
-        return True
-
-    def _count_repair(self, level: Level) -> None:
-        """Once for each directory, however often it is entered."""
-        if level.old_mode is not None and not level.repaired:
-            level.repaired = True
-            self._repaired += 1
-
-    def _report(self, level: Level, name: str, error: OSError) -> None:
-        number = error.errno or errno.EIO
-        path = self._trail.path(name)
-        reason = explain(self._kernel, self._uid, self._trail.current(), name, number)
-        self._left[path] = Left(path, errno_name(number), reason)
-        self._stays(level, name)
-
-    @staticmethod
-    def _stays(level: Level, name: str) -> None:
-        if not isinstance(level.skip, set):
-            level.skip = set(level.skip)
-        level.skip.add(name)
-        level.survivors = True
-
-    def _tell(self) -> None:
-        if self._options.progress is not None:
-            self._options.progress(Progress(self._files, self._directories, self._bytes))

@@ -37,6 +37,11 @@ def lacks_owner_bits(status: os.stat_result) -> bool:
 
 
 def grant(kernel: Kernel, fd: int, uid: int, *, pinned: bool = False) -> OldMode | None:
+    """As `mend`. Returns the mode before; None when nothing was changed."""
+    return mend(kernel, fd, uid, pinned=pinned)[1]
+
+
+def mend(kernel: Kernel, fd: int, uid: int, *, pinned: bool = False) -> tuple[bool, OldMode | None]:
     """Add the owner's missing bits to a directory of `uid`.
 
     Args:
@@ -46,29 +51,32 @@ def grant(kernel: Kernel, fd: int, uid: int, *, pinned: bool = False) -> OldMode
         pinned: Whether `fd` is O_PATH.
 
     Returns:
-        The mode before; None when nothing is missing, it is not ours, or the system refuses.
+        Whether it is ours and nothing is missing now, and the mode before if that is our doing. (False, None) when it
+        is not ours, or the system refuses.
     """
     try:
         status = kernel.fstat(fd)
-        if status.st_uid != uid or not stat.S_ISDIR(status.st_mode) or not lacks_owner_bits(status):
-            return None
+        if status.st_uid != uid or not stat.S_ISDIR(status.st_mode):
+            return False, None
+        if not lacks_owner_bits(status):
+            return True, None
         mode = stat.S_IMODE(status.st_mode)
         change = kernel.chmod_descriptor if pinned else kernel.fchmod
         change(fd, mode | OWNER_BITS)
     except OSError:
         # Not ignored: the refusal that made us try is what gets reported.
-        return None
-    return OldMode(mode, status.st_dev, status.st_ino)
+        return False, None
+    return True, OldMode(mode, status.st_dev, status.st_ino)
 
 
 def put_back(kernel: Kernel, fd: int, old: OldMode, *, pinned: bool = False) -> None:
-    """Give a directory that survived its old mode again, unless others changed it or the descriptor is another's."""
+    """Give a directory its old mode again, unless it is gone, others changed it or the descriptor is another's."""
     change = kernel.chmod_descriptor if pinned else kernel.fchmod
     try:
         status = kernel.fstat(fd)
         ours = (status.st_dev, status.st_ino) == (old.device, old.inode)
         # The set-group-ID bit may have been lost in `grant`.
-        if ours and (stat.S_IMODE(status.st_mode) ^ (old.mode | OWNER_BITS)) & ~stat.S_ISGID == 0:
+        if ours and status.st_nlink and (stat.S_IMODE(status.st_mode) ^ (old.mode | OWNER_BITS)) & ~stat.S_ISGID == 0:
             change(fd, old.mode)
     except OSError:
         # Made read-only, or somebody else's meanwhile. That the directory stays is reported already.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from cache_core.errors import MountedRootError, NotADirectoryRootError, RefusedRootError, UnreadableRootError
 from cache_core.kernel import let_go
 from cache_core.pinned import Opener
-from cache_core.repair import OldMode, grant, lacks_owner_bits, put_back
+from cache_core.repair import OldMode, grant, lacks_owner_bits, mend, put_back
 
 if TYPE_CHECKING:
     from cache_core.kernel import Kernel
@@ -172,13 +172,15 @@ def _open_shut(
         raise UnreadableRootError(path, refused) from refused
     try:
         surroundings.require_harmless(path, _status(kernel, path, pin))
-        old_mode = grant(kernel, pin, os.geteuid(), pinned=True) if repair else None
-        if old_mode is None:
+        # Complete and not by us: another cleaner has repaired it since.
+        complete, old_mode = mend(kernel, pin, os.geteuid(), pinned=True) if repair else (False, None)
+        if not complete:
             raise UnreadableRootError(path, error) from error
         try:
             return kernel.open(".", _LIST, dir_fd=pin), old_mode
         except OSError as refused:
-            put_back(kernel, pin, old_mode, pinned=True)
+            if old_mode is not None:
+                put_back(kernel, pin, old_mode, pinned=True)
             raise UnreadableRootError(path, refused) from refused
     finally:
         let_go(kernel, pin)

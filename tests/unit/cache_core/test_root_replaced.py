@@ -164,3 +164,14 @@ def test_a_root_that_cannot_be_compared_is_reported(cache, watching):
 
     report = clean_sync(str(cache), kernel=watching(refuse=refuse))
     assert (report.empty, [(left.path, left.errno) for left in report.left]) == (False, [(".", "EIO")])
+
+
+def test_a_shut_root_that_another_cleaner_repaired_is_cleaned(cache, watching):
+    (cache / "content").mkdir()
+    cache.chmod(0)
+
+    def before(name, arguments):
+        if name == "fstat" and not os.access(cache, os.R_OK):
+            cache.chmod(0o700)
+
+    assert clean_sync(str(cache), kernel=watching(before=before)).empty
