@@ -80,6 +80,23 @@ def test_repaired_by_another_while_a_shut_directory_is_entered(tree, watching):
     assert not tree.exists()
 
 
+def test_shut_by_another_while_a_shut_directory_is_entered(tree, watching):
+    """Race 4, one level up: the parent loses its bits between the refused rmdir and the pin."""
+    below = tree / "d" / "below"
+    (below / "deep").mkdir(parents=True)
+    below.chmod(0)
+    shut = []
+
+    def before(name, arguments):
+        if name == "openat2" and arguments[0] == "below" and arguments[1] & os.O_PATH and not shut:
+            shut.append((tree / "d").chmod(0))
+
+    removal = remove_tree(str(tree), kernel=watching(before=before))
+    assert shut
+    assert removal.left == ()
+    assert not tree.exists()
+
+
 def test_a_refusal_that_no_mode_explains_is_reported_after_few_tries(tree, watching):
     for number in range(50):
         (tree / f"f{number}").touch()
