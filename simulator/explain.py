@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Title, header and a dozen lines at most: what fits a slide and an issue.
 VICTIMS_MAX = 2
-INTRUDERS_MAX = 2
+INTRUDERS_MAX = 1
 
 _MAKES_A_NAME = frozenset({CREATE, CREATE_EXCL, "mkdir", "symlink", "link", "rename"})
 _LISTS = frozenset({LIST_PATH, LIST_DESCRIPTOR})

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 # A run of 256 builds makes about 1.5 million steps; ten times that is a loop that will not end.
 STEPS_MAX = 20_000_000
 
+# A reason to stop: the sandbox is full, or the process may not open more files.
+LACKING = "lacking"
+
 _by_index = attrgetter("index")
 
 
@@ -57,6 +60,7 @@ class Gate:
         self.paced = False
         self.stopped: str | None = None
         self.deadlock: Deadlock | None = None
+        self.lacking: RawStep | None = None
         self.interrupted: Callable[[], bool] = bool
         self.switches = 0
         self.interruptions = [0] * len(actors)
@@ -120,6 +124,11 @@ class Gate:
         if self._starting:
             return None
         return self._pick(self.actors[0] if arriving else actor)
+
+    def run_out(self, step: RawStep) -> None:
+        """`step` failed because the machine has no more of something: what follows says nothing about the race."""
+        self.lacking = self.lacking or step
+        self.halt(LACKING)
 
     def halt(self, reason: str) -> None:
         """End the run early; later parks pick nobody."""

@@ -23,7 +23,7 @@ from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import RetryTypeError, ToolchainError
 from simulator.blame import failure_of
 from simulator.clock import LogicalTimes
-from simulator.errors import BadInputError, BuildFailedError, InternalError
+from simulator.errors import BadInputError, BuildFailedError, InternalError, MachineError
 from simulator.faults import faults_by_actor
 from simulator.gate import Gate
 from simulator.hosts.bare import BareHost
@@ -47,7 +47,7 @@ from simulator.randomness import Randomness
 from simulator.stage import CACHE, Stage
 from simulator.strategies import STRATEGIES
 from simulator.token import Token
-from simulator.trace import fingerprint
+from simulator.trace import errno_name, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -156,6 +156,7 @@ class _Run:
         self._cleaners: list[CleanerOutcome] = []
         self._builds: tuple[BuildOutcome, ...] = ()
         self._residue = Residue(0, 0, (), ())
+        self._struck: set[str] = set()
 
     async def make(self) -> RunReport:
         after = self._scenario.cleaners_after
@@ -332,8 +333,11 @@ class _Run:
             await self._host(gate, current).run(parties)
         strategy.end()
         current.switches += gate.switches
+        self._struck.update(str(fault) for actor in actors if actor.faults for fault in actor.faults.fired)
         if gate.stopped == "interrupted":
             raise KeyboardInterrupt
+        if gate.lacking is not None:
+            raise _lacks(gate.lacking)
         if gate.stopped == "cancelled":
             raise InternalError("cancelled-actor", "", "an actor cancelled itself while it waited for its turn")
         if gate.stopped not in {None, "deadlock"}:
@@ -371,7 +375,19 @@ class _Run:
             violations=violations,
             rounds=rounds,
             storm_steps=len(self._storm),
+            idle_faults=tuple(str(fault) for fault in scenario.faults if str(fault) not in self._struck),
         )
+
+
+def _lacks(step: RawStep) -> MachineError:
+    actor, _, operation, path, _, _, number, _, _ = step
+    name = errno_name(number) or ""
+    return MachineError(
+        "resources",
+        name,
+        f"the machine ran out ({name}: {os.strerror(number or 0)}) when {actor} made {operation} {path}, and no fault"
+        " did that: give the run more space (--sandbox), more inodes or more open files (ulimit -n)",
+    )
 
 
 def storm_once(rounds: Sequence[Sequence[RawStep]], storm_steps: int) -> list[RawStep]:

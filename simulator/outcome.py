@@ -178,7 +178,11 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """One run, all its rounds. `rounds` holds the steps of each: `storm_steps` of the storm, then the cleaner's."""
+    """One run, all its rounds.
+
+    `rounds` holds the steps of each: `storm_steps` of the storm, then the cleaner's. `idle_faults` are those of the
+    scenario that did not strike: their actor ended before, or takes no part.
+    """
 
     scenario: str
     seed: int
@@ -193,6 +197,7 @@ class RunReport:
     violations: tuple[Violation, ...]
     rounds: Sequence[Sequence[RawStep]] = field(repr=False, default=())
     storm_steps: int = 0
+    idle_faults: tuple[str, ...] = ()
 
     @property
     def as_expected(self) -> bool:

@@ -98,6 +98,8 @@ class Sandbox:
                 if not _take(fd):
                     continue
                 undo.callback(REAL.unlink, path + _LOCK_SUFFIX)
+                # Whatever the umask: a later run must be able to open it.
+                os.fchmod(fd, 0o600)
                 os.write(fd, _MARK)
                 try:
                     _make_plain(path)
@@ -113,6 +115,7 @@ class Sandbox:
         self._round += 1
         path = f"{self.path}/{self._round}"
         REAL.mkdir(path)
+        REAL.chmod(path, 0o755)
         return path
 
     def clear(self) -> None:

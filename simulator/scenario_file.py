@@ -20,7 +20,7 @@ from simulator.actors.install import DOWNLOAD, INSTALL, LOOK_UP, UNPACK
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import PHASES
 from simulator.errors import BadInputError
-from simulator.faults import ACTIONS, RandomFaults, parse_fault
+from simulator.faults import ACTIONS, BUILD_ERROR, RandomFaults, parse_fault
 from simulator.manifest import load_packages, load_requirements
 from simulator.naming import known_name, unknown_message
 from simulator.oracles import ORACLES
@@ -215,6 +215,10 @@ def check_fault(spec: str, builds: int, during: Sequence[str], after: Sequence[s
     if fault.actor not in parties:
         problem = _unknown_actor(fault.actor, builds, list(parties))
         raise BadInputError("unknown-actor", fault.actor, f"fault '{spec}': {problem}")
+    if fault.action == BUILD_ERROR and parties[fault.actor]:
+        raise BadInputError(
+            "bad-fault", spec, f"fault '{spec}': only a build can have a {BUILD_ERROR}; use kill or EIO"
+        )
     phases = parties[fault.actor] or _BUILD_PHASES
     if fault.phase and fault.phase not in phases:
         problem = unknown_message("phase", fault.phase, phases)

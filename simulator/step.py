@@ -6,6 +6,7 @@ recorded, and what a fault does in its place.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,10 @@ UNLOCK = "unlock"
 # Where an OSError that an actor gets keeps the step that it is from.
 STEP_OF_ERROR = "_cachestorm_step"
 
+# What the machine may run out of; with these a run would take its own limits for the race.
+_OUT_OF_RESOURCES = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENOMEM, errno.ENOLCK}
+)
 _OPENS = frozenset({OPEN, OPENDIR, CREATE, CREATE_EXCL})
 _CHANGES_CONTENT = os.O_CREAT | os.O_TRUNC
 
@@ -90,6 +95,8 @@ class Stepper:
         if error is not None:
             actor.last_failure = step
             error.__dict__[STEP_OF_ERROR] = step
+            if injected is None and number in _OUT_OF_RESOURCES:
+                self._gate.run_out(step)
 
     # Faults.
 

@@ -125,7 +125,10 @@ def as_document(step: RawStep, number: int, round_number: int) -> dict[str, obje
     document: dict[str, object] = {"step": number, "round": round_number, "actor": actor, "phase": phase}
     document["operation"] = operation
     document.update(path_fields(path))
-    document.update({"target": None} if target is None else path_fields(target, "target"))
+    if operation == "flock":
+        document.update({"target": None, "lock": target})
+    else:
+        document.update({"target": None} if target is None else path_fields(target, "target"))
     document["mode"] = None if mode is None else mode_digits(mode)
     document["errno"] = errno_name(error)
     if injected == "before":

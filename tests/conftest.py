@@ -8,6 +8,7 @@ still has them: they run in a second pass, `CACHESTORM_TEST_AS_ROOT=1 pytest -m 
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 
 import pytest
@@ -21,6 +22,10 @@ GROUND = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
 
 def pytest_configure(config):
     os.umask(0o022)
+    # Whoever starts us in the background may have these ignored, and what is ignored here is ignored in every process
+    # that a test starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if not AS_ROOT and privileges.holds_override_capabilities():
         privileges.drop_override_capabilities()
         privileges.empty_bounding_set()

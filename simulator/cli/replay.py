@@ -76,10 +76,11 @@ def command(
         from simulator.cli.scenarios import Overrides  # noqa: PLC0415
         from simulator.cli.tokens import read_token, read_trace  # noqa: PLC0415
 
-        wanted = read_token(token)
         overrides = Overrides(builds, protocol, toolchain, faults, cleaners)
-        resolved = scenario_of(wanted, scenario, overrides)
-        recorded = None if against is None else read_trace(against)
+        with interruption.at_once():
+            wanted = read_token(token)
+            resolved = scenario_of(wanted, scenario, overrides)
+            recorded = None if against is None else read_trace(against)
         go_on_confined(interruption)
         parent = prepare_ground(sandbox, resolved.builds)
         script = _Replay(resolved, overrides, wanted, times=times, explain=explain, as_json=as_json)

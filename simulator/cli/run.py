@@ -80,9 +80,10 @@ def command(
         from simulator.cli.scenarios import Overrides, resolve  # noqa: PLC0415
 
         overrides = Overrides(builds, protocol, toolchain, faults, cleaners)
-        resolved = resolve(scenario, overrides)
-        # Opened while we may still do all that the user may.
-        trace_file = None if trace is None else open_trace(trace)
+        with interruption.at_once():
+            resolved = resolve(scenario, overrides)
+            # Opened while we may still do all that the user may.
+            trace_file = None if trace is None else open_trace(trace)
         go_on_confined(interruption)
         parent = prepare_ground(sandbox, resolved.builds)
         if seeds is None:

@@ -1,11 +1,13 @@
 """Ctrl-C and its kin: a signal is noted, and the run ends at its next step, with everything cleaned up.
 
 A handler that raises could strike in the middle of the cleaning up; one that notes cannot, however often the user
-presses Ctrl-C. Costs: what waits must ask.
+presses Ctrl-C. Costs: what waits must ask. Only while input is read, which may wait for ever and has nothing to clean
+up, does a signal raise at once (`at_once`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from typing import TYPE_CHECKING, Self
 
@@ -13,6 +15,7 @@ from simulator.confined import ENDING_SIGNALS
 from simulator.errors import InterruptedRunError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType, TracebackType
 
 
@@ -21,6 +24,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self._number = 0
+        self._raises = False
         self._before: dict[signal.Signals, signal._HANDLER] = {}
 
     def __enter__(self) -> Self:
@@ -55,6 +59,18 @@ class Interruption:
         if self._number:
             raise self.error()
 
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """A block that reads what the user gives, and that a signal ends by InterruptedRunError."""
+        self._raises = True
+        try:
+            self.check()
+            yield
+        finally:
+            self._raises = False
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
         self._number = self._number or number
+        if self._raises:
+            raise self.error()

@@ -110,6 +110,11 @@ class Report:
             for line in outcome.error.splitlines():
                 self.line(f"  {shown(line)}")
 
+    def idle_faults(self, faults: Sequence[str]) -> None:
+        """The faults that did not strike, so that nobody reads their absence as a result."""
+        for fault in faults:
+            self.line(f"the fault {shown(fault)} did not strike: its actor takes no part, or ended before", "yellow")
+
     def violations(self, violations: Sequence[Violation]) -> None:
         """The unexpected ones in full; of the expected, one of each kind and their number."""
         self.line()
@@ -152,6 +157,7 @@ class Report:
         self.line()
         for outcome in report.cleaners:
             self.cleaner(outcome)
+        self.idle_faults(report.idle_faults)
         self.violations(report.violations)
         self.token(report, replay)
 

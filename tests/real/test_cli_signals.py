@@ -123,3 +123,17 @@ def test_short_output_to_nobody_is_quiet(command):
     os.close(writing)
     assert process.stderr == ""
     assert process.returncode == 141
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_input_is_awaited(tmp_path, number):
+    fifo = tmp_path / "never.toml"
+    os.mkfifo(fifo)
+    process = start("run", str(fifo), "--json")
+    # Opens once the program has opened its end, and so is about to wait for what never comes.
+    writing = os.open(fifo, os.O_WRONLY)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=SECONDS_MAX)
+    os.close(writing)
+    assert process.returncode == 128 + number
+    assert json.loads(out)["kind"] == "interrupted"

@@ -73,6 +73,20 @@ def test_a_token_replays_to_the_same_digest_in_another_process(baseline, scenari
     assert replayed["token"] == recorded["token"]
 
 
+@pytest.mark.parametrize("scenario", sorted({name for name, _ in RUNS}))
+def test_each_seed_replays_twice_in_another_process(scenario):
+    """Ten seeds in one process, each again in a second one, and each token twice in a third."""
+    options = ("run", scenario, "--seeds", "10:20", "--json")
+    first = cachestorm(*options)
+    assert first.stdout == cachestorm(*options, environment={"PYTHONHASHSEED": "99"}).stdout
+    recorded = [json.loads(line) for line in first.stdout.splitlines()]
+    assert [run["seed"] for run in recorded] == list(range(10, 20))
+    for run in recorded:
+        done = cachestorm("replay", run["token"], "--times", "2", "--json")
+        again = [json.loads(line)["trace_digest"] for line in done.stdout.splitlines()]
+        assert again == [run["trace_digest"]] * 2, done.stderr
+
+
 def test_traces_are_the_same_byte_for_byte(tmp_path):
     for name in ("one", "other"):
         done = cachestorm("run", "--seed", "5", "--trace", str(tmp_path / name))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import resource
+import signal
 from dataclasses import replace
 
 import pytest
@@ -14,7 +16,7 @@ from simulator import orchestrator
 from simulator.actors import toolchains
 from simulator.actors.cleaners import CLEANERS, Cleaned, Cleaner
 from simulator.actors.toolchains.setuptools_wheel import SetuptoolsWithWheel
-from simulator.errors import InternalError
+from simulator.errors import InternalError, MachineError
 from simulator.faults import parse_fault
 from simulator.orchestrator import Options
 from simulator.sandbox import Sandbox
@@ -269,3 +271,27 @@ def test_a_type_error_of_ours_is_no_outcome(scenario, ground, monkeypatch):
     monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Broken(scenario.toolchain, revision=1))
     with pytest.raises(TypeError):
         go(scenario, ground)
+
+
+def test_faults_that_did_not_strike_are_told(scenario, ground):
+    faults = (parse_fault("build-1:unpack:kill"), parse_fault("build-2:999999:kill"), parse_fault("build-7:5:stall"))
+    report = go(replace(scenario, faults=faults), ground)
+    assert report.idle_faults == ("build-2:999999:kill", "build-7:5:stall")
+
+
+def test_a_machine_that_runs_out_is_not_taken_for_the_race(scenario, ground):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with pytest.raises(MachineError, match=r"ran out \(EFBIG: .*\) when build-\d made write") as caught:
+            go(scenario, ground)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert caught.value.exit_code == 3
+
+
+def test_an_injected_lack_of_space_is_no_lack_of_the_machine(scenario, ground):
+    report = go(replace(scenario, faults=(parse_fault("build-1:unpack+20:ENOSPC"),)), ground)
+    assert report.builds[0].failure.injected

@@ -132,3 +132,15 @@ def test_the_ground_is_surveyed(tmp_path, ground):
     assert survey("/proc").is_tmpfs is False
     if os.path.ismount("/dev/shm"):
         assert survey(ground).is_tmpfs
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o077, 0o277, 0o777])
+def test_any_umask_will_do(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        with Sandbox.create(str(tmp_path)) as sandbox:
+            assert os.stat(sandbox.fresh()).st_mode & 0o777 == 0o755
+            assert os.stat(sandbox.path + ".lock").st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
+    assert os.listdir(tmp_path) == []

@@ -199,3 +199,9 @@ def test_the_digest_covers_the_toolchains_revision_and_the_interpreter_where_it_
     scenario = load_scenario("issue-3515")
     assert scenario.digest(1, "") != scenario.digest(2, "")
     assert scenario.digest(1, "3.11") != scenario.digest(1, "3.13")
+
+
+def test_a_cleaner_compiles_nothing(tmp_path):
+    text = GOOD.replace("builds = 2", 'builds = 2\nfaults = ["cleaner:10:build-error"]')
+    with pytest.raises(BadInputError, match="only a build can have a build-error"):
+        load_scenario(write(tmp_path, text + '[cleaners]\nafter = ["hardened"]\n'))

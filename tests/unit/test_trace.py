@@ -75,3 +75,9 @@ def test_a_name_that_is_no_text_is_escaped_with_its_bytes_beside_it():
 def test_steps_are_numbered_through_all_rounds():
     numbers = [(json.loads(line)["step"], json.loads(line)["round"]) for line in json_lines([steps(2), steps(1)])]
     assert numbers == [(1, 1), (2, 1), (3, 2)]
+
+
+def test_a_lock_has_no_target():
+    line = as_document(("cleaner", "hardened", "flock", ".lock", "exclusive", None, None, None, None), 1, 1)
+    assert line["target"] is None
+    assert line["lock"] == "exclusive"
