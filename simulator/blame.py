@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, cast
 
-from simulator.actors.toolchains.base import RetryTypeError, error_kind
+from simulator.actors.toolchains.base import RetryTypeError, ToolchainError, error_kind
 from simulator.errors import BuildFailedError
 from simulator.faults import BUILD_ERROR
 from simulator.outcome import Failure
@@ -38,14 +38,23 @@ def failure_of(party: Party, deadlock: Deadlock | None) -> Failure | None:
     if isinstance(error, BuildFailedError):
         return Failure(BUILD_ERROR, kind, None, None, None, str(error), injected=True)
     name = "TypeError" if isinstance(error, RetryTypeError) else type(error).__name__
-    step = _step_of(error)
-    if step is None and isinstance(error, shutil.Error):
-        # A copied tree collects the texts of its errors; the last of them is the last failure of all.
-        step = party.actor.last_failure
+    step = _step_of(error) or _step_behind(error, party.actor.last_failure)
     if step is None:
         return Failure(name, kind, getattr(error, "errno", None), None, None, str(error), injected=False)
     _, _, operation, path, _, _, number, _, injected = step
     return Failure(name, kind, number, operation, path, str(error), injected=injected is not None)
+
+
+def _step_behind(error: Exception, last: RawStep | None) -> RawStep | None:
+    """The step behind an error that no failing call raised, if it can be told.
+
+    A copied tree collects the texts of its errors: the last of them is the actor's last failure. A back end that finds
+    a file missing says so in its own words: the look at that very file is its last failure.
+    """
+    if last is None:
+        return None
+    about_it = isinstance(error, ToolchainError) and error.path.endswith("/" + last[3])
+    return last if about_it or isinstance(error, shutil.Error) else None
 
 
 def _stuck(party: Party, deadlock: Deadlock | None) -> Failure:

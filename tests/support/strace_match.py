@@ -230,7 +230,7 @@ class Match:
         return self._path(call.target, step, call) if isinstance(call.target, Place) else self._text(call.target)
 
     def _recorded_target(self, step):
-        target = step["target"]
+        target = step["lock"] if step["operation"] == "flock" else step["target"]
         return self._shown(target) if step["operation"] in ("rename", "link") else target
 
     def _text(self, text):

@@ -90,7 +90,7 @@ def test_an_errno_before_the_effect_has_no_call_and_one_after_it_has():
 
 
 def test_a_lock_that_would_stop_the_program_is_reported():
-    steps = [step("opendir"), step("flock", target="exclusive"), step("close")]
+    steps = [step("opendir"), step("flock", lock="exclusive"), step("close")]
     assert compared(steps, PIN, f"flock(7<{CACHE}/a>, LOCK_EX|LOCK_NB) = 0", CLOSE) == []
     assert compared(steps, PIN, f"flock(7<{CACHE}/a>, LOCK_EX) = 0", CLOSE)
 
