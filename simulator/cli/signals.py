@@ -11,12 +11,20 @@ import contextlib
 import signal
 from typing import TYPE_CHECKING, Self
 
+import click
+
+from simulator.cli.parameters import OWN_PROCESS
 from simulator.confined import ENDING_SIGNALS
 from simulator.errors import InterruptedRunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType, TracebackType
+
+
+def _is_own_process() -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and context.obj == OWN_PROCESS
 
 
 class Interruption:
@@ -38,8 +46,10 @@ class Interruption:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        # Our own process is about to end with the signal's exit code; asked again, it must not die of the asking.
+        ends = self._number and _is_own_process()
         for number, before in self._before.items():
-            signal.signal(number, before)
+            signal.signal(number, signal.SIG_IGN if ends else before)
 
     def __call__(self) -> bool:
         """Whether one came."""
