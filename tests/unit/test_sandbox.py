@@ -130,7 +130,7 @@ def test_where_sandboxes_go(tmp_path):
 def test_the_ground_is_surveyed(tmp_path, ground):
     assert survey(str(tmp_path)).free_bytes > 0
     assert survey("/proc").is_tmpfs is False
-    if os.path.ismount("/dev/shm"):
+    if ground == "/dev/shm" and os.path.ismount(ground):
         assert survey(ground).is_tmpfs
 
 

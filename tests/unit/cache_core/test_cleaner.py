@@ -316,11 +316,16 @@ def test_a_mount_point_is_emptied_but_not_removed(cache, watching):
 # Dry run and residue.
 
 
+def unread(status):
+    """A status without the time of the last look, which a look may change."""
+    return status.st_ino, status.st_mode, status.st_uid, status.st_nlink, status.st_mtime_ns, status.st_ctime_ns
+
+
 @pytest.mark.parametrize("mode", [0o755, 0o500, 0o000])
 def test_dry_run_changes_nothing(cache, mode):
     fill(cache)
     cache.chmod(mode)
-    before = cache.stat()
+    before = unread(cache.stat())
     if mode == 0:
         with pytest.raises(cache_core.UnreadableRootError):
             clean_sync(str(cache), dry_run=True)
@@ -330,7 +335,7 @@ def test_dry_run_changes_nothing(cache, mode):
         assert [(left.path, left.errno) for left in report.left] == [
             ("wheels/entry/build/bdist.linux/wheel/package", "EACCES")
         ]
-    assert cache.stat() == before
+    assert unread(cache.stat()) == before
     cache.chmod(0o755)
     assert not (cache / ".lock").exists()
 
