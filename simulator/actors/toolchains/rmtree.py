@@ -19,6 +19,8 @@ from simulator.actors.toolchains.base import RetryTypeError
 from simulator.actors.toolchains.stdlib import READ_FLAGS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cache_core.kernel import Kernel, Listing
 
 # What can fail, named as the function that the real handler is given.
@@ -112,21 +114,7 @@ def rmtree(kernel: Kernel, path: str, handler: Handler = reraise) -> None:
     except OSError as error:
         handler(kernel, OPEN, path, error)
         return
-    is_open = True
-    try:
-        if not os.path.samestat(before, kernel.fstat(fd)):
-            handler(kernel, ISLINK, path, OSError("Cannot call rmtree on a symbolic link"))
-            return
-        _empty(kernel, fd, path, handler)
-        try:
-            kernel.close(fd)
-            is_open = False
-            kernel.rmdir(path)
-        except OSError as error:
-            handler(kernel, RMDIR, path, error)
-    finally:
-        if is_open:
-            kernel.close(fd)
+    _remove_opened(kernel, fd, path, before, handler=handler, rmdir=lambda: kernel.rmdir(path))
 
 
 def _empty(kernel: Kernel, fd: int, path: str, handler: Handler) -> None:
@@ -173,6 +161,13 @@ def _remove_directory(
     except OSError as error:
         handler(kernel, OPEN, path, error)
         return
+    _remove_opened(kernel, fd, path, before, handler=handler, rmdir=lambda: kernel.rmdir(name, dir_fd=parent))
+
+
+def _remove_opened(
+    kernel: Kernel, fd: int, path: str, before: os.stat_result, *, handler: Handler, rmdir: Callable[[], None]
+) -> None:
+    """Empty an open directory, if it is still the one that was looked at; close it, then remove it by `rmdir`."""
     is_open = True
     try:
         if not os.path.samestat(before, kernel.fstat(fd)):
@@ -182,7 +177,7 @@ def _remove_directory(
         try:
             kernel.close(fd)
             is_open = False
-            kernel.rmdir(name, dir_fd=parent)
+            rmdir()
         except OSError as error:
             handler(kernel, RMDIR, path, error)
     finally:
