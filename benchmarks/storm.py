@@ -27,14 +27,14 @@ from rich.table import Table
 from cache_core import privileges
 from cache_core.kernel import REAL
 from simulator import orchestrator
-from simulator.actor import Actor
-from simulator.clock import LogicalTimes
-from simulator.gate import Gate
+from simulator.engine.actor import Actor
+from simulator.engine.clock import LogicalTimes
+from simulator.engine.gate import Gate
+from simulator.engine.paths import Paths
+from simulator.engine.randomness import Randomness
+from simulator.ground.sandbox import Sandbox, default_parent
 from simulator.hosts.base import Party
 from simulator.hosts.trio_host import TrioHost
-from simulator.paths import Paths
-from simulator.randomness import Randomness
-from simulator.sandbox import Sandbox, default_parent
 from simulator.scenario_file import load_scenario
 from simulator.strategies.sticky import Sticky
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 import trio
 
 from simulator.actors.toolchains.base import ERROR_KINDS
-from simulator.confined import confine, require_permission_bits
+from simulator.ground.confined import confine, require_permission_bits
+from simulator.ground.sandbox import Sandbox, default_parent
 from simulator.orchestrator import run
 from simulator.outcome import OK
-from simulator.sandbox import Sandbox, default_parent
 from simulator.scenario_file import load_scenario
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ def run(scenario: str | Scenario, *, seed: int = 0, sandbox: str | None = None) 
     import trio  # noqa: PLC0415
 
     from simulator import orchestrator  # noqa: PLC0415
-    from simulator.sandbox import Sandbox, default_parent  # noqa: PLC0415
+    from simulator.ground.sandbox import Sandbox, default_parent  # noqa: PLC0415
     from simulator.scenario_file import load_scenario  # noqa: PLC0415
 
     loaded = load_scenario(scenario) if isinstance(scenario, str) else scenario

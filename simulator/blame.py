@@ -10,15 +10,15 @@ import shutil
 from typing import TYPE_CHECKING, cast
 
 from simulator.actors.toolchains.base import RetryTypeError, ToolchainError, error_kind
+from simulator.engine.faults import BUILD_ERROR
+from simulator.engine.step import STEP_OF_ERROR
 from simulator.errors import BuildFailedError
-from simulator.faults import BUILD_ERROR
 from simulator.outcome import Failure
-from simulator.step import STEP_OF_ERROR
 
 if TYPE_CHECKING:
-    from simulator.gate import Deadlock
+    from simulator.engine.gate import Deadlock
+    from simulator.engine.trace import RawStep
     from simulator.hosts.base import Party
-    from simulator.trace import RawStep
 
 # Exceptions that lead to each other in a circle end here; real chains have two or three links.
 _CHAIN_MAX = 32

@@ -12,12 +12,12 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simulator.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, errno_name, mode_digits
+from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, errno_name, mode_digits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.trace import RawStep
+    from simulator.engine.trace import RawStep
 
 # Title, header and a dozen lines at most: what fits a slide and an issue.
 VICTIMS_MAX = 2

@@ -26,12 +26,12 @@ from simulator.actors.toolchains.base import (
     RMTREE,
     ZIP,
 )
-from simulator.trace import CREATE, CREATE_EXCL, LIST_PATH, OPENDIR, errno_name
+from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_PATH, OPENDIR, errno_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from simulator.trace import Step
+    from simulator.engine.trace import Step
 
 HEADER = ("op", "path", "extra", "result")
 OK = "ok"

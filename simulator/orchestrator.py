@@ -15,17 +15,21 @@ from typing import TYPE_CHECKING, Protocol
 
 from cache_core.audit import audit
 from cache_core.errors import CacheError
-from simulator.actor import Actor
 from simulator.actors.cleaners import CLEANERS, Cleaned
 from simulator.actors.install import InstallJob, install
 from simulator.actors.interpreter import PYTHON_VERSION
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import RetryTypeError, ToolchainError
 from simulator.blame import failure_of
-from simulator.clock import LogicalTimes
+from simulator.engine.actor import Actor
+from simulator.engine.clock import LogicalTimes
+from simulator.engine.faults import faults_by_actor
+from simulator.engine.gate import Gate
+from simulator.engine.paths import Paths
+from simulator.engine.randomness import Randomness
+from simulator.engine.trace import errno_name, fingerprint
 from simulator.errors import BadInputError, BuildFailedError, InternalError, MachineError
-from simulator.faults import faults_by_actor
-from simulator.gate import Gate
+from simulator.ground.stage import CACHE, Stage
 from simulator.hosts.bare import BareHost
 from simulator.hosts.base import Party
 from simulator.hosts.trio_host import TrioHost
@@ -42,21 +46,17 @@ from simulator.outcome import (
     RunReport,
     Violation,
 )
-from simulator.paths import Paths
-from simulator.randomness import Randomness
-from simulator.stage import CACHE, Stage
 from simulator.strategies import STRATEGIES
 from simulator.token import Token
-from simulator.trace import errno_name, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from simulator.kernel import GatedKernel
-    from simulator.sandbox import Sandbox
+    from simulator.engine.kernel import GatedKernel
+    from simulator.engine.trace import RawStep
+    from simulator.ground.sandbox import Sandbox
     from simulator.scenario import Scenario
     from simulator.strategies.base import Strategy
-    from simulator.trace import RawStep
 
 UMASK = 0o022
 

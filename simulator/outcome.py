@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simulator.trace import errno_name, mode_digits, path_fields
+from simulator.engine.trace import errno_name, mode_digits, path_fields
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.trace import RawStep
+    from simulator.engine.trace import RawStep
 
 OK = "ok"
 FAILED = "failed"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from simulator.strategies.sticky import SWITCH_PROBABILITY
 
 if TYPE_CHECKING:
-    from simulator.faults import Fault, RandomFaults
+    from simulator.engine.faults import Fault, RandomFaults
     from simulator.manifest import SdistManifest, WheelManifest
 
 DIGEST_CHARACTERS = 8

@@ -19,8 +19,8 @@ from simulator.actors.cleaners import CLEANERS
 from simulator.actors.install import DOWNLOAD, INSTALL, LOOK_UP, UNPACK
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import PHASES
+from simulator.engine.faults import ACTIONS, BUILD_ERROR, RandomFaults, parse_fault
 from simulator.errors import BadInputError
-from simulator.faults import ACTIONS, BUILD_ERROR, RandomFaults, parse_fault
 from simulator.manifest import load_packages, load_requirements
 from simulator.naming import known_name, unknown_message
 from simulator.oracles import ORACLES
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from importlib.resources.abc import Traversable
 
-    from simulator.faults import Fault
+    from simulator.engine.faults import Fault
     from simulator.manifest import SdistManifest, WheelManifest
 
 _PACKAGES = "packages"
@@ -198,7 +198,7 @@ def check_fault(spec: str, builds: int, during: Sequence[str], after: Sequence[s
     """Read a fault that can strike: its actor takes part, and has its phase.
 
     Args:
-        spec: as `simulator.faults.parse_fault` takes it.
+        spec: as `simulator.engine.faults.parse_fault` takes it.
         builds: how many there are.
         during: cleaners in the middle of the storm.
         after: cleaners after it.

@@ -16,7 +16,7 @@ from simulator.errors import BadInputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from simulator.trace import RawStep
+    from simulator.engine.trace import RawStep
 
 _SEGMENT = re.compile(r"(?P<code>[a-z]+[0-9]*)(?::(?P<length>[1-9][0-9]*))?", re.ASCII)
 

@@ -9,29 +9,29 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from simulator.actor import Actor
 from simulator.actors.toolchains.base import BuildRequest
-from simulator.clock import LogicalTimes
+from simulator.engine.actor import Actor
+from simulator.engine.clock import LogicalTimes
+from simulator.engine.gate import Gate
+from simulator.engine.paths import Paths
+from simulator.engine.randomness import Randomness
+from simulator.engine.trace import Step
 from simulator.errors import InternalError
 from simulator.fidelity import rows
-from simulator.gate import Gate
 from simulator.hosts.base import Party
 from simulator.hosts.trio_host import TrioHost
 from simulator.manifest import content
-from simulator.paths import Paths
-from simulator.randomness import Randomness
 from simulator.strategies.round_robin import RoundRobin
-from simulator.trace import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.actors.toolchains.base import Toolchain
+    from simulator.engine.kernel import GatedKernel
+    from simulator.engine.trace import RawStep
     from simulator.fidelity import Row
-    from simulator.kernel import GatedKernel
+    from simulator.ground.sandbox import Sandbox
     from simulator.manifest import SdistManifest
-    from simulator.sandbox import Sandbox
-    from simulator.trace import RawStep
 
 _SOURCE = "source"
 _OUTPUT = "dist"

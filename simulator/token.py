@@ -14,8 +14,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from simulator.engine.trace import MARKS, Fingerprint
 from simulator.errors import BadInputError
-from simulator.trace import MARKS, Fingerprint
 
 FORMAT = "cs1"
 _CHECK_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"

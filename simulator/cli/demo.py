@@ -16,8 +16,8 @@ from simulator.cli.parameters import DEFAULT_SEED, SEED, Duration, debug_option,
 from simulator.cli.signals import Interruption
 
 if TYPE_CHECKING:
-    from simulator.actor import Actor
     from simulator.cli.running import Runner
+    from simulator.engine.actor import Actor
     from simulator.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport
     from simulator.report.live import View
     from simulator.report.text import Report

@@ -25,8 +25,8 @@ def command(*, sandbox: str | None, as_json: bool) -> int:
     Exit 0 when runs are possible, 3 when not.
     """
     from cache_core.errors import shown  # noqa: PLC0415
-    from simulator.machine import examine, runs_are_possible  # noqa: PLC0415
-    from simulator.sandbox import default_parent  # noqa: PLC0415
+    from simulator.ground.machine import examine, runs_are_possible  # noqa: PLC0415
+    from simulator.ground.sandbox import default_parent  # noqa: PLC0415
 
     findings = examine(sandbox or default_parent(os.environ))
     possible = runs_are_possible(findings)

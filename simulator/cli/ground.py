@@ -1,7 +1,7 @@
 """What a run stands on: a process that permission bits stop, and a place that is fast and large enough.
 
 Guarantees: a run that would show the machine's failures in place of the race's does not start (exit 3); one that is
-merely slow starts, and says why. Costs: what `simulator.confined` costs.
+merely slow starts, and says why. Costs: what `simulator.ground.confined` costs.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import click
 from cache_core.privileges import holds_override_capabilities
 from simulator.cli.output import note
 from simulator.cli.parameters import OWN_PROCESS
-from simulator.confined import confine, require_permission_bits
 from simulator.errors import BadInputError, MachineError
+from simulator.ground.confined import confine, require_permission_bits
+from simulator.ground.sandbox import SPACE_MIN_BYTES, default_parent, survey
 from simulator.report.words import size
-from simulator.sandbox import SPACE_MIN_BYTES, default_parent, survey
 
 if TYPE_CHECKING:
     from simulator.cli.signals import Interruption

@@ -149,9 +149,9 @@ class _Replay:
     def _check(self, report: RunReport) -> None:
         """The trace first, if there is one to compare with: it knows which step."""
         from simulator.cli.tokens import compare_with_trace  # noqa: PLC0415
+        from simulator.engine.trace import where_it_parts  # noqa: PLC0415
         from simulator.errors import DivergenceError  # noqa: PLC0415
         from simulator.orchestrator import storm_once  # noqa: PLC0415
-        from simulator.trace import where_it_parts  # noqa: PLC0415
 
         if self.recorded is not None:
             compare_with_trace(report, *self.recorded)

@@ -122,8 +122,8 @@ def write_trace(file: IO[str], report: RunReport) -> None:
     Raises:
         MachineError: The disk is full, or the like.
     """
+    from simulator.engine.trace import json_lines  # noqa: PLC0415
     from simulator.errors import MachineError  # noqa: PLC0415
-    from simulator.trace import json_lines  # noqa: PLC0415
 
     try:
         with file:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
+from simulator.ground.sandbox import Sandbox
 from simulator.orchestrator import Options, run
 from simulator.report.words import counted
-from simulator.sandbox import Sandbox
 from simulator.solo import solo
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from simulator.actor import Actor
     from simulator.actors.toolchains.base import Toolchain
     from simulator.cli.signals import Interruption
+    from simulator.engine.actor import Actor
     from simulator.fidelity import Row
     from simulator.manifest import SdistManifest
     from simulator.orchestrator import Observer

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from simulator.cli.parameters import OWN_PROCESS
-from simulator.confined import ENDING_SIGNALS
 from simulator.errors import InterruptedRunError
+from simulator.ground.confined import ENDING_SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

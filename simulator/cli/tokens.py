@@ -7,9 +7,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from simulator.engine.trace import json_lines
 from simulator.errors import BadInputError, DivergenceError
 from simulator.token import parse_token
-from simulator.trace import json_lines
 
 if TYPE_CHECKING:
     from simulator.outcome import RunReport

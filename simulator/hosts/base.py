@@ -13,8 +13,8 @@ from simulator.errors import ActorKilled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulator.actor import Actor
-    from simulator.kernel import AsyncGatedKernel, GatedKernel
+    from simulator.engine.actor import Actor
+    from simulator.engine.kernel import AsyncGatedKernel, GatedKernel
 
 
 class Party:

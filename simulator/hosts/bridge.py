@@ -15,7 +15,7 @@ from simulator.errors import ActorKilled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulator.actor import Actor
+    from simulator.engine.actor import Actor
 
 
 def hand_over(chosen: Actor | None) -> None:

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from simulator.actor import DONE
+from simulator.engine.actor import DONE
+from simulator.engine.kernel import AsyncGatedKernel, GatedKernel
 from simulator.errors import ActorKilled
 from simulator.hosts.bridge import BridgedActor, hand_over
-from simulator.kernel import AsyncGatedKernel, GatedKernel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.actor import Actor
-    from simulator.clock import LogicalTimes
-    from simulator.gate import Gate
+    from simulator.engine.actor import Actor
+    from simulator.engine.clock import LogicalTimes
+    from simulator.engine.gate import Gate
+    from simulator.engine.paths import Paths
     from simulator.hosts.base import Party
-    from simulator.paths import Paths
 
 # Ctrl-C must be answered while an audience watches slow steps.
 _PACE_SLICE_SECONDS = 0.05

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from simulator.gate import Deadlock
+    from simulator.engine.gate import Deadlock
+    from simulator.ground.stage import Stage
     from simulator.outcome import BuildOutcome, CleanerOutcome, Residue, Violation
     from simulator.scenario import Scenario
-    from simulator.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)

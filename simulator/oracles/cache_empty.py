@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulator.engine.trace import errno_name
 from simulator.outcome import Violation
-from simulator.trace import errno_name
 
 if TYPE_CHECKING:
     from simulator.oracles.base import CleanerEvidence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from simulator.outcome import Violation
 
 if TYPE_CHECKING:
-    from simulator.gate import Deadlock
+    from simulator.engine.gate import Deadlock
     from simulator.oracles.base import CleanerEvidence, StormEvidence
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from simulator.outcome import Violation
 
 if TYPE_CHECKING:
+    from simulator.ground.stage import Stage
     from simulator.oracles.base import CleanerEvidence, StormEvidence
-    from simulator.stage import Stage
 
 
 def outside_after_storm(evidence: StormEvidence) -> list[Violation]:

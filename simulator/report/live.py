@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from simulator.actor import BLOCKED, DONE, STALLED
 from simulator.actors.install import INSTALL
 from simulator.actors.toolchains.base import PHASES
+from simulator.engine.actor import BLOCKED, DONE, STALLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
-    from simulator.actor import Actor
+    from simulator.engine.actor import Actor
 
 _REDRAW_SECONDS = 0.1
 

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.text import Text
 
 from cache_core.errors import shown
+from simulator.engine.trace import errno_name
 from simulator.outcome import FAILED, KILLED, OK
 from simulator.report.story import story_rows
 from simulator.report.words import files_and_directories
-from simulator.trace import errno_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

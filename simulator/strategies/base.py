@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.actor import Actor
-    from simulator.randomness import Randomness
-    from simulator.trace import RawStep
+    from simulator.engine.actor import Actor
+    from simulator.engine.randomness import Randomness
+    from simulator.engine.trace import RawStep
 
 
 class Strategy(Protocol):

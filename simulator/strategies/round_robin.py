@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.actor import ENABLED
+from simulator.engine.actor import ENABLED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.actor import Actor
-    from simulator.randomness import Randomness
-    from simulator.trace import RawStep
+    from simulator.engine.actor import Actor
+    from simulator.engine.randomness import Randomness
+    from simulator.engine.trace import RawStep
 
 
 class RoundRobin:

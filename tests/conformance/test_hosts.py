@@ -9,10 +9,10 @@ import pytest
 import trio
 
 from simulator import orchestrator
+from simulator.ground.sandbox import Sandbox
 from simulator.hosts.bare import BareHost
 from simulator.hosts.trio_host import TrioHost
 from simulator.orchestrator import Options
-from simulator.sandbox import Sandbox
 from simulator.scenario import Schedule
 from simulator.scenario_file import load_scenario, scenario_files
 from simulator.strategies import SAMPLERS

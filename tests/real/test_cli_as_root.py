@@ -25,7 +25,7 @@ WITHOUT_SETPCAP = ("setpriv", "--bounding-set=-setpcap")
 EXECUTED = """
 import os, sys
 from cache_core.privileges import drop_override_capabilities
-from simulator.confined import confine
+from simulator.ground.confined import confine
 if sys.argv[1] == "dropped":
     drop_override_capabilities()
 if sys.argv[2] == "confined":

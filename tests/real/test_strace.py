@@ -10,8 +10,8 @@ import itertools
 
 import pytest
 
-from simulator.kernel import Calls
-from simulator.trace import LIST_DESCRIPTOR, LIST_PATH
+from simulator.engine.kernel import Calls
+from simulator.engine.trace import LIST_DESCRIPTOR, LIST_PATH
 from tests.support.strace_match import OPENS, differences
 from tests.support.straced import traced, traced_command
 

@@ -6,14 +6,14 @@ import os
 
 import trio
 
-from simulator.actor import Actor
-from simulator.clock import LogicalTimes
-from simulator.faults import faults_by_actor, parse_fault
-from simulator.gate import Gate
+from simulator.engine.actor import Actor
+from simulator.engine.clock import LogicalTimes
+from simulator.engine.faults import faults_by_actor, parse_fault
+from simulator.engine.gate import Gate
+from simulator.engine.paths import Paths
+from simulator.engine.randomness import Randomness
 from simulator.hosts.base import Party
 from simulator.hosts.trio_host import TrioHost
-from simulator.paths import Paths
-from simulator.randomness import Randomness
 from simulator.strategies.round_robin import RoundRobin
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 
 from simulator import orchestrator
-from simulator.sandbox import Sandbox
+from simulator.ground.sandbox import Sandbox
 
 
 def run_seeds(scenario, seeds, ground, *, keep_steps=False):

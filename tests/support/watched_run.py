@@ -17,11 +17,11 @@ import trio
 
 from cache_core import privileges
 from simulator import orchestrator
-from simulator.faults import parse_fault
+from simulator.engine.faults import parse_fault
+from simulator.engine.trace import json_lines
+from simulator.ground.sandbox import Sandbox
 from simulator.hosts.trio_host import TrioHost
-from simulator.sandbox import Sandbox
 from simulator.scenario_file import load_scenario
-from simulator.trace import json_lines
 from tests.support.every_call import every_call
 
 

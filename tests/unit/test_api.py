@@ -32,6 +32,6 @@ def test_mistakes_come_out_as_typed_errors(tmp_path):
 
 
 def test_a_caller_that_permission_bits_do_not_stop_is_refused(monkeypatch):
-    monkeypatch.setattr("simulator.confined.permission_bits_stop_us", lambda _: False)
+    monkeypatch.setattr("simulator.ground.confined.permission_bits_stop_us", lambda _: False)
     with pytest.raises(MachineError, match="do not stop this process"):
         simulator.run("issue-3515")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from simulator.engine.faults import ActorFaults, RandomFaults, parse_fault
+from simulator.engine.randomness import Randomness
 from simulator.errors import BadInputError
-from simulator.faults import ActorFaults, RandomFaults, parse_fault
-from simulator.randomness import Randomness
 
 
 @pytest.mark.parametrize(

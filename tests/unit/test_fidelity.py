@@ -4,8 +4,8 @@ import errno
 
 import pytest
 
+from simulator.engine.trace import Step
 from simulator.fidelity import Row, compare, from_tsv, phases, rows, shown, to_tsv
-from simulator.trace import Step
 
 
 def step(operation, path, *, target=None, mode=None, number=None):

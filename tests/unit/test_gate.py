@@ -8,9 +8,9 @@ import os
 
 import pytest
 
+from simulator.engine.gate import Deadlock
+from simulator.engine.randomness import Randomness
 from simulator.errors import DivergenceError
-from simulator.gate import Deadlock
-from simulator.randomness import Randomness
 from simulator.schedule import format_segments, segments_of
 from simulator.strategies.replay import Replay
 from simulator.strategies.round_robin import RoundRobin

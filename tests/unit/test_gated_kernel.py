@@ -8,8 +8,8 @@ import stat
 
 import pytest
 
-from simulator.clock import LOGICAL_EPOCH
-from simulator.trace import Step
+from simulator.engine.clock import LOGICAL_EPOCH
+from simulator.engine.trace import Step
 from tests.support.arena import Arena
 
 

@@ -16,10 +16,10 @@ from simulator import orchestrator
 from simulator.actors import toolchains
 from simulator.actors.cleaners import CLEANERS, Cleaned, Cleaner
 from simulator.actors.toolchains.setuptools_wheel import SetuptoolsWithWheel
+from simulator.engine.faults import parse_fault
 from simulator.errors import InternalError, MachineError
-from simulator.faults import parse_fault
+from simulator.ground.sandbox import Sandbox
 from simulator.orchestrator import Options
-from simulator.sandbox import Sandbox
 from simulator.scenario import Schedule
 from simulator.scenario_file import load_scenario
 from tests.support.runs import run_one

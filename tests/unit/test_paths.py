@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.paths import OUTSIDE, Paths
+from simulator.engine.paths import OUTSIDE, Paths
 
 PATHS = Paths("/dev/shm/sandbox/1", "cache")
 

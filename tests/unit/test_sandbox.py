@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from simulator.errors import MachineError
-from simulator.sandbox import Sandbox, default_parent, survey, sweep
+from simulator.ground.sandbox import Sandbox, default_parent, survey, sweep
 
 
 def test_nothing_stays_behind(tmp_path):
@@ -39,7 +39,7 @@ def test_two_at_once_do_not_meet(tmp_path):
 
 KILLED = """
 import os, signal, sys
-from simulator.sandbox import Sandbox
+from simulator.ground.sandbox import Sandbox
 sandbox = Sandbox.create(sys.argv[1])
 inside = sandbox.fresh() + "/poisoned"
 os.mkdir(inside)
@@ -89,14 +89,14 @@ def test_what_cannot_be_removed_is_said_and_tried_again(tmp_path, monkeypatch):
 
     sandbox = Sandbox.create(str(tmp_path))
     with monkeypatch.context() as patched, pytest.raises(MachineError, match="1/immutable: immutable"), sandbox:
-        patched.setattr("simulator.sandbox.remove_tree", lambda _: type("R", (), {"left": [Stuck]}))
+        patched.setattr("simulator.ground.sandbox.remove_tree", lambda _: type("R", (), {"left": [Stuck]}))
     assert len(os.listdir(tmp_path)) == 2
     assert len(sweep(str(tmp_path))) == 1
     assert os.listdir(tmp_path) == []
 
 
 def test_a_process_that_bits_do_not_stop_gets_no_sandbox(tmp_path, monkeypatch):
-    monkeypatch.setattr("simulator.confined.permission_bits_stop_us", lambda _: False)
+    monkeypatch.setattr("simulator.ground.confined.permission_bits_stop_us", lambda _: False)
     with pytest.raises(MachineError, match="do not stop this process") as caught:
         Sandbox.create(str(tmp_path))
     assert caught.value.exit_code == 3

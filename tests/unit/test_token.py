@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.engine.trace import Fingerprint
 from simulator.errors import BadInputError
 from simulator.token import Token, parse_token
-from simulator.trace import Fingerprint
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9.-]{0,20}", fullmatch=True)
 DIGESTS = st.from_regex(r"[0-9a-f]{8}", fullmatch=True)

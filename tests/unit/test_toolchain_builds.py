@@ -16,10 +16,10 @@ from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import ERROR_KINDS, BuildRequest, ToolchainError, error_kind
 from simulator.actors.toolchains.expected import expected_wheel_files
 from simulator.actors.toolchains.setuptools_wheel import SetuptoolsWithWheel
+from simulator.engine.listing import GatedListing, sorted_entries
+from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, OPEN, OPENDIR, Step
 from simulator.fidelity import compare, from_tsv, phases, rows
-from simulator.listing import GatedListing, sorted_entries
 from simulator.manifest import content, load_packages
-from simulator.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, OPEN, OPENDIR, Step
 
 HERE = os.path.dirname(__file__)
 PACKAGES = load_packages(os.path.join(HERE, "../../scenarios/packages"))

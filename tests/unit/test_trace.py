@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.trace import as_document, fingerprint, json_lines, where_it_parts
+from simulator.engine.trace import as_document, fingerprint, json_lines, where_it_parts
 
 
 def steps(count):

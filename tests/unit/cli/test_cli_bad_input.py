@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from simulator.engine.trace import MARKS, Fingerprint
 from simulator.token import Token
-from simulator.trace import MARKS, Fingerprint
 
 NO_TRACE = Fingerprint("0" * 16, 1, "a" * MARKS)
 
@@ -162,7 +162,7 @@ def test_a_bug_of_ours_is_one_line_and_a_traceback_with_debug(cachestorm, monkey
 
 
 def test_too_little_space_is_refused(cachestorm, sandboxes, monkeypatch):
-    from simulator.sandbox import Ground
+    from simulator.ground.sandbox import Ground
 
     monkeypatch.setattr("simulator.cli.ground.survey", lambda parent: Ground(is_tmpfs=True, free_bytes=1_000_000))
     result = cachestorm("run", "--sandbox", sandboxes, "--json")
@@ -172,7 +172,7 @@ def test_too_little_space_is_refused(cachestorm, sandboxes, monkeypatch):
 
 
 def test_no_tmpfs_is_told_and_goes_on(cachestorm, sandboxes, mine, monkeypatch):
-    from simulator.sandbox import Ground
+    from simulator.ground.sandbox import Ground
 
     monkeypatch.setattr("simulator.cli.ground.survey", lambda parent: Ground(is_tmpfs=False, free_bytes=10**9))
     result = cachestorm("run", mine, "--builds", "0", "--sandbox", sandboxes, "--json")
@@ -181,7 +181,7 @@ def test_no_tmpfs_is_told_and_goes_on(cachestorm, sandboxes, mine, monkeypatch):
 
 
 def test_modes_that_do_not_bite_are_refused(cachestorm, sandboxes, monkeypatch):
-    monkeypatch.setattr("simulator.confined.permission_bits_stop_us", lambda parent: False)
+    monkeypatch.setattr("simulator.ground.confined.permission_bits_stop_us", lambda parent: False)
     result = cachestorm("run", "--sandbox", sandboxes, "--json")
     assert result.exit_code == 3
     assert result.document["kind"] == "privileges"

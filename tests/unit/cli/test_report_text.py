@@ -1,7 +1,7 @@
 import io
 import re
 
-from simulator.actor import BLOCKED, DONE, Actor
+from simulator.engine.actor import BLOCKED, DONE, Actor
 from simulator.explain import Line, Story
 from simulator.outcome import BuildOutcome, CleanerOutcome, Failure, Poisoned, Residue, Violation
 from simulator.report.live import PlainView, TerminalView

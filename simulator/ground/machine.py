@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from cache_core.errors import PrivilegeError
 from cache_core.kernel import REAL, RESOLVE_BENEATH
 from cache_core.privileges import holds_override_capabilities, permission_bits_stop_us
-from simulator.confined import give_up_privileges
-from simulator.sandbox import SPACE_MIN_BYTES, survey
+from simulator.ground.confined import give_up_privileges
+from simulator.ground.sandbox import SPACE_MIN_BYTES, survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,13 +2,13 @@
 
 Two forms over the same calls: `GatedKernel` for plain synchronous actors (they run in a greenlet, which is what
 lets `shutil.rmtree` wait without knowing it) and `AsyncGatedKernel`, whose methods are awaited. What happens when
-the turn has come is in `simulator.step`.
+the turn has come is in `simulator.engine.step`.
 
 Guarantees
 - The gate comes before the call; after it exactly one real call is made, or none when a fault takes its place.
 - A dead actor's calls raise `ActorKilled` and do nothing, close included. Its descriptors and locks went in the
   one step of its death, as the real kernel would have it.
-- What actors are shown depends on the steps alone: listings are sorted, times are logical (`simulator.clock`).
+- What actors are shown depends on the steps alone: listings are sorted, times are logical (`simulator.engine.clock`).
 Not guaranteed: one process has one umask, one working directory and one descriptor limit; actors share them.
 Cost: about as much as the call itself on tmpfs (`make bench`).
 """
@@ -21,18 +21,18 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from cache_core.kernel import REAL
+from simulator.engine.listing import sorted_entries
+from simulator.engine.step import UNLOCK, StallRequested, Stepper
+from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, OPEN, OPENDIR
 from simulator.errors import ActorKilled
-from simulator.listing import sorted_entries
-from simulator.step import UNLOCK, StallRequested, Stepper
-from simulator.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, OPEN, OPENDIR
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from simulator.actor import Actor, Call
-    from simulator.clock import LogicalTimes
-    from simulator.gate import Gate
-    from simulator.paths import Paths
+    from simulator.engine.actor import Actor, Call
+    from simulator.engine.clock import LogicalTimes
+    from simulator.engine.gate import Gate
+    from simulator.engine.paths import Paths
 
 _CREATES_EXCLUSIVELY = os.O_CREAT | os.O_EXCL
 _LOCK_NAMES = {fcntl.LOCK_SH: "shared", fcntl.LOCK_EX: "exclusive", fcntl.LOCK_UN: UNLOCK}

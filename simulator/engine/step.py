@@ -12,17 +12,17 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from cache_core.kernel import REAL
+from simulator.engine.faults import AFTER, BEFORE, BUILD_ERROR, KILL, SHORT, STALL, errno_of
+from simulator.engine.listing import GatedListing
+from simulator.engine.trace import CREATE, CREATE_EXCL, OPEN, OPENDIR
 from simulator.errors import ActorKilled, BuildFailedError
-from simulator.faults import AFTER, BEFORE, BUILD_ERROR, KILL, SHORT, STALL, errno_of
-from simulator.listing import GatedListing
-from simulator.trace import CREATE, CREATE_EXCL, OPEN, OPENDIR
 
 if TYPE_CHECKING:
-    from simulator.actor import Actor, Call
-    from simulator.clock import LogicalTimes
-    from simulator.faults import Fault
-    from simulator.gate import Gate
-    from simulator.paths import Paths
+    from simulator.engine.actor import Actor, Call
+    from simulator.engine.clock import LogicalTimes
+    from simulator.engine.faults import Fault
+    from simulator.engine.gate import Gate
+    from simulator.engine.paths import Paths
 
 UNLOCK = "unlock"
 

@@ -18,7 +18,7 @@ from simulator.errors import BadInputError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from simulator.randomness import Randomness
+    from simulator.engine.randomness import Randomness
 
 KILL = "kill"
 BUILD_ERROR = "build-error"

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Self
 
 from cache_core.kernel import REAL
 from cache_core.removal import remove_tree
-from simulator.confined import require_permission_bits
 from simulator.errors import MachineError
+from simulator.ground.confined import require_permission_bits
 
 if TYPE_CHECKING:
     from types import TracebackType

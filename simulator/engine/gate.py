@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from simulator.actor import BLOCKED, DONE, ENABLED, STALLED, STARTING, Actor
+from simulator.engine.actor import BLOCKED, DONE, ENABLED, STALLED, STARTING, Actor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from simulator.engine.trace import RawStep
     from simulator.strategies.base import Strategy
-    from simulator.trace import RawStep
 
 # A run of 256 builds makes about 1.5 million steps; ten times that is a loop that will not end.
 STEPS_MAX = 20_000_000

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulator.faults import ActorFaults
-    from simulator.trace import RawStep
+    from simulator.engine.faults import ActorFaults
+    from simulator.engine.trace import RawStep
 
 STARTING = "starting"
 ENABLED = "enabled"
