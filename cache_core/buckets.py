@@ -8,6 +8,7 @@
         <id>/<sdist file name>/                      the unpacked source, in which builds happen
         <id>/<wheel>.whl, <id>/<wheel>               the wheel built from it, and a link to its archive
     archive-v0/<id>/                                 an unpacked wheel
+    local/<name>-<version>/                          not uv's: a source tree of the user's own, built in place
 
 All paths are relative to the cache. Every id is derived from names: the same entry is at the same place in every
 cache and every run. Two differences from uv follow. uv draws its ids at random and finds a source entry by a
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 
 ARCHIVES = "archive-v0"
 BUILT_WHEELS = "built-wheels-v3"
+LOCAL = "local"
 SIMPLE = "simple-v7"
 WHEELS = "wheels-v1"
 
@@ -118,3 +120,8 @@ class SourceEntry:
     def source(self) -> str:
         """The unpacked source. As in uv it is a directory with the name of the archive."""
         return f"{self.shard}/{self.filename}"
+
+    @property
+    def local(self) -> str:
+        """A local directory with the same source, for those who build in place."""
+        return f"{LOCAL}/{self.name}-{self.version}"

@@ -1,4 +1,4 @@
-"""How those who build share an entry of the cache: three protocols, each a function of the same form.
+"""How those who build share an entry of the cache: protocols, each a function of the same form.
 
 `shared`      As uv up to 0.1.42. Look up; else unpack the source into the entry, or take what is there already, and
               build *in it*, all at once, with no lock. Publishing is atomic, building is not: this is the race of
@@ -8,10 +8,14 @@
               a build that failed or was killed, so it is removed, poisoned directories and all, and unpacked again.
 `private`     As pip. Unpack and build in a directory of one's own; publish by rename. Several may do the same work
               at once; the first archive stays, the others are discarded.
+`in-place`    As pip with a local directory (``pip install ./pkg``). The source tree is there before anybody comes, in
+              the place `SourceEntry.local`; everybody builds in it, all at once, with no lock and no look-up, and
+              takes the wheel away to a directory of their own. Nothing is published: what it leaves in the tree is
+              all there is.
 
 Guarantee of `entry-lock` and `private`: a build never sees a file that another build made, so what is published is
-what one build alone would have made. Not guaranteed by `shared`: exactly that.
-All three: what is returned is an archive that was whole when it was published.
+what one build alone would have made. Not guaranteed by `shared` and `in-place`: exactly that.
+Those that publish: what is returned is an archive that was whole when it was published.
 
 Under `shared` and `entry-lock` each unpacks into an archive of its own, as uv with its random ids; the link leads to
 the last one, and what others made stays until the cache is cleaned. Under `private` there is one archive for all.
@@ -42,11 +46,13 @@ class Work:
             tree, which is that directory or one in it.
         build: given the source tree and an empty output directory, leaves a wheel there; returns its file name.
         unpack: given a wheel file and an empty directory, unpacks it there.
+        scratch: makes an empty directory outside of the cache that nobody else uses; returns its path.
     """
 
     fetch: Callable[[str], str]
     build: Callable[[str, str], str]
     unpack: Callable[[str, str], None]
+    scratch: Callable[[], str]
 
 
 class Protocol(TypingProtocol):
@@ -116,7 +122,26 @@ def private(store: Store, entry: SourceEntry, work: Work, /) -> str:
     return _publish(store, entry, wheel, work, owner="")
 
 
-PROTOCOLS: dict[str, Protocol] = {"shared": shared, "entry-lock": entry_lock, "private": private}
+def in_place(store: Store, entry: SourceEntry, work: Work, /) -> str:
+    """Everybody builds in the local directory itself; form and errors as `Protocol`."""
+    scratch = work.scratch()
+    output, archive = f"{scratch}/wheel", f"{scratch}/archive"
+    for directory in (output, archive):
+        store.kernel.mkdir(directory)
+    # Race 2: whoever else is building in the tree, and whatever they left in it: it is used.
+    wheel = work.build(store.path(entry.local), output)
+    work.unpack(f"{output}/{wheel}", archive)
+    return archive
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "shared": shared,
+    "entry-lock": entry_lock,
+    "private": private,
+    "in-place": in_place,
+}
+# Those that find the source at `SourceEntry.local` and do not fetch it.
+BUILD_IN_PLACE = frozenset({"in-place"})
 
 
 def _look_up(store: Store, entry: SourceEntry) -> Found:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from cache_core.audit import audit
 from cache_core.errors import CacheError
+from cache_core.protocols import BUILD_IN_PLACE
 from simulator.actors.cleaners import CLEANERS, Cleaned
-from simulator.actors.install import InstallJob, install
+from simulator.actors.install import InstallJob, install, source_entry
 from simulator.actors.interpreter import PYTHON_VERSION
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import RetryTypeError, ToolchainError
@@ -29,10 +30,11 @@ from simulator.engine.paths import Paths
 from simulator.engine.randomness import Randomness
 from simulator.engine.trace import errno_name, fingerprint
 from simulator.errors import BadInputError, BuildFailedError, InternalError, MachineError
-from simulator.ground.stage import CACHE, Stage
+from simulator.ground.stage import CACHE, Stage, place_source
 from simulator.hosts.bare import BareHost
 from simulator.hosts.base import Party
 from simulator.hosts.trio_host import TrioHost
+from simulator.manifest import SdistManifest
 from simulator.oracles import CLEANER_ORACLES, STORM_ORACLES
 from simulator.oracles.base import CleanerEvidence, StormEvidence
 from simulator.outcome import (
@@ -174,6 +176,10 @@ class _Run:
         root = self._sandbox.fresh()
         stage = Stage(root)
         stage.set(self._build_names())
+        if self._scenario.protocol in BUILD_IN_PLACE:
+            for package in self._scenario.packages:
+                if isinstance(package, SdistManifest):
+                    place_source(package, f"{stage.cache}/{source_entry(package).local}")
         current = _Round(number, stage, Paths(root, CACHE), LogicalTimes())
         self._rounds.append(current)
         return current

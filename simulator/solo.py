@@ -18,9 +18,9 @@ from simulator.engine.randomness import Randomness
 from simulator.engine.trace import Step
 from simulator.errors import InternalError
 from simulator.fidelity import rows
+from simulator.ground.stage import place_source
 from simulator.hosts.base import Party
 from simulator.hosts.trio_host import TrioHost
-from simulator.manifest import content
 from simulator.strategies.round_robin import RoundRobin
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 _SOURCE = "source"
 _OUTPUT = "dist"
-# 2017: any time that no run takes for now.
-_ARCHIVE_SECONDS = 1_500_000_000
 _UMASK = 0o022
 
 
@@ -62,7 +60,7 @@ async def solo(
     source = f"{root}/{_SOURCE}"
     before = os.umask(_UMASK)
     try:
-        _unpack(package, source)
+        place_source(package, source)
         steps, party = await _play(package, toolchain, root, interrupted)
     finally:
         os.umask(before)
@@ -100,12 +98,3 @@ async def _play(
     if gate.stopped is not None:
         raise KeyboardInterrupt
     return steps, party
-
-
-def _unpack(package: SdistManifest, source: str) -> None:
-    for file in package.files:
-        path = f"{source}/{file.path}"
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as stream:
-            stream.write(content(package.identifier, file))
-        os.utime(path, (_ARCHIVE_SECONDS, _ARCHIVE_SECONDS))

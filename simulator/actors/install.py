@@ -45,6 +45,9 @@ DOWNLOAD = "download"
 UNPACK = "unpack"
 INSTALL = "install"
 
+# What an install needs for itself beside the environment; in it, so that it is private.
+_SCRATCH = "tmp"
+
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _OWN_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
@@ -103,13 +106,17 @@ def install(kernel: Kernel, job: InstallJob, enter_phase: Callable[[str], None])
         return sum(_link_tree(kernel, place, site_packages) for place in archives)
 
 
+def source_entry(package: SdistManifest, index_url: str = DEFAULT_INDEX_URL) -> SourceEntry:
+    """Where a source distribution is in a cache."""
+    return SourceEntry(index_id(index_url), package.name, package.version, package.archive.filename)
+
+
 def _obtain(store: Store, job: InstallJob, index: str, package: SdistManifest | WheelManifest) -> str:
     """Return the absolute path of a package's archive."""
     store.enter_phase(LOOK_UP)
     store.index_file(index, package.name, f"{package.archive.filename}\n".encode)
     if isinstance(package, SdistManifest):
-        entry = SourceEntry(index, package.name, package.version, package.archive.filename)
-        return PROTOCOLS[job.protocol](store, entry, _work(store, job, package))
+        return PROTOCOLS[job.protocol](store, source_entry(package, job.index_url), _work(store, job, package))
     wheel = WheelEntry(index, package.name, package.archive.filename)
     found = store.find_wheel(wheel)
     if found is not None:
@@ -134,7 +141,14 @@ def _work(store: Store, job: InstallJob, package: SdistManifest) -> Work:
         store.enter_phase(UNPACK)
         _write_files(store.kernel, directory, _members(store.kernel, wheel))
 
-    return Work(fetch, build, unpack)
+    def scratch() -> str:
+        place = f"{job.environment}/{_SCRATCH}-{package.name}"
+        _make_path(store.kernel, job.environment)
+        store.discard(place)
+        store.kernel.mkdir(place)
+        return place
+
+    return Work(fetch, build, unpack, scratch)
 
 
 def _fetch(store: Store, package: SdistManifest | WheelManifest, directory: str) -> None:

@@ -74,7 +74,9 @@ def override_options() -> Decorator:
     """What a run may have different from its scenario file; a replay must be given the same."""
     return _all(
         click.option("--builds", type=click.IntRange(min=0), metavar="N", help="How many installs side by side."),
-        click.option("--protocol", metavar="P", help="How they share the cache: shared, entry-lock, private."),
+        click.option(
+            "--protocol", metavar="P", help="How they share the cache: shared, entry-lock, private, in-place."
+        ),
         click.option("--toolchain", metavar="T", help="Which build back end they behave like."),
         click.option(
             "--fault",

@@ -8,9 +8,14 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cache_core import layout
 from cache_core.kernel import REAL
+from simulator.manifest import content
+
+if TYPE_CHECKING:
+    from simulator.manifest import SdistManifest
 
 CACHE = "cache"
 ENVIRONMENTS = "environments"
@@ -18,6 +23,19 @@ NEIGHBOURS = "neighbours"
 
 # A read-only file, one in a directory, and a link between them: what a careless cleaner reaches.
 _NEIGHBOUR_FILES = {"kept.txt": 0o444, "folder/also-kept.txt": 0o644}
+
+# 2017: any time that no run takes for now.
+_ARCHIVE_SECONDS = 1_500_000_000
+
+
+def place_source(package: SdistManifest, directory: str) -> None:
+    """Unpack a source distribution, with the whole-second times that an archive's files have."""
+    for file in package.files:
+        path = f"{directory}/{file.path}"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as stream:
+            stream.write(content(package.identifier, file))
+        os.utime(path, (_ARCHIVE_SECONDS, _ARCHIVE_SECONDS))
 
 
 def _state(path: str) -> tuple[object, ...]:

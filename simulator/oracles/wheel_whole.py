@@ -12,9 +12,9 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from cache_core.buckets import SourceEntry, WheelEntry, index_id
+from cache_core.buckets import WheelEntry, index_id
 from cache_core.store import Store
-from simulator.actors.install import DEFAULT_INDEX_URL, SITE_PACKAGES
+from simulator.actors.install import DEFAULT_INDEX_URL, SITE_PACKAGES, source_entry
 from simulator.actors.toolchains.expected import expected_wheel_files
 from simulator.manifest import SdistManifest
 from simulator.outcome import OK, Violation
@@ -51,11 +51,10 @@ def _expected(package: SdistManifest | WheelManifest) -> dict[str, bytes]:
 
 
 def _published(store: Store, package: SdistManifest | WheelManifest) -> str | None:
-    index = index_id(DEFAULT_INDEX_URL)
     try:
         if isinstance(package, SdistManifest):
-            return store.find_built(SourceEntry(index, package.name, package.version, package.archive.filename)).archive
-        return store.find_wheel(WheelEntry(index, package.name, package.archive.filename))
+            return store.find_built(source_entry(package)).archive
+        return store.find_wheel(WheelEntry(index_id(DEFAULT_INDEX_URL), package.name, package.archive.filename))
     except PermissionError:
         # Behind a poisoned directory nothing is published: no build can look there either.
         return None

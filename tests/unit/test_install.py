@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from cache_core.kernel import REAL, Kernel
-from cache_core.protocols import PROTOCOLS
-from simulator.actors.install import BLOCK_BYTES, InstallJob, install
+from cache_core.protocols import BUILD_IN_PLACE, PROTOCOLS
+from simulator.actors.install import BLOCK_BYTES, InstallJob, install, source_entry
 from simulator.actors.toolchains.base import BuildRequest
+from simulator.ground.stage import place_source
 from simulator.manifest import Archive, BuildSpec, FileSpec, SdistManifest, WheelManifest, content
 
 SOURCE = SdistManifest(
@@ -71,6 +72,13 @@ def job(place: Path, protocol: str = "shared", toolchain: Any = None, **others: 
     )
 
 
+def place_local_source(place: Path) -> Path:
+    """The user's own directory, for those who build in place."""
+    local = place / "cache" / source_entry(SOURCE).local
+    place_source(SOURCE, str(local))
+    return local
+
+
 def files(place: Path) -> dict[str, bytes]:
     return {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()}
 
@@ -106,13 +114,32 @@ def place(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_file_of_source_and_wheel_is_installed(protocol: str, place: Path) -> None:
+    place_local_source(place)
     assert install(REAL, job(place, protocol), quiet) == 5
     expected = {file.path: content("pkg-1.0", file) for file in SOURCE.files}
     expected |= {file.path: content("dep-2.0", file) for file in WHEEL.files}
     assert files(place / "build-1" / SITE) == expected
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_in_place_builds_in_the_local_directory_and_fetches_nothing(place: Path) -> None:
+    local = place_local_source(place)
+    toolchain = Zips()
+    phases: list[str] = []
+    install(REAL, job(place, "in-place", toolchain), phases.append)
+    assert [request.source for request in toolchain.requests] == [str(local)]
+    assert phases[: phases.index("install")].count("download") == 1  # the wheel of the dependency
+    assert not (place / "cache/built-wheels-v3").exists()
+
+
+def test_in_place_again_builds_again(place: Path) -> None:
+    place_local_source(place)
+    toolchain = Zips()
+    for _ in range(2):
+        assert install(REAL, job(place, "in-place", toolchain), quiet) == 5
+    assert len(toolchain.requests) == 2
+
+
+@pytest.mark.parametrize("protocol", [name for name in PROTOCOLS if name not in BUILD_IN_PLACE])
 def test_the_second_install_downloads_and_builds_nothing(protocol: str, place: Path) -> None:
     install(REAL, job(place, protocol), quiet)
     toolchain = Zips()
@@ -203,6 +230,7 @@ def test_a_wheel_that_lacks_files_is_installed_as_found(protocol: str, place: Pa
     def lose(request: BuildRequest) -> None:
         Path(request.source, "pkg/deep/er/big.py").unlink()
 
+    place_local_source(place)
     assert install(REAL, job(place, protocol, Zips(lose)), quiet) == 4
     assert not (place / "build-1" / SITE / "pkg/deep").exists()
 

@@ -14,7 +14,7 @@ from cache_core import buckets
 from cache_core.buckets import SourceEntry, WheelEntry
 from cache_core.kernel import REAL, Kernel
 from cache_core.layout import is_tagged
-from cache_core.protocols import PROTOCOLS, Work
+from cache_core.protocols import BUILD_IN_PLACE, PROTOCOLS, Work
 from cache_core.store import Found, Store
 
 INDEX = buckets.index_id("https://example.org/simple")
@@ -54,6 +54,10 @@ class Mortal:
         return call
 
 
+# Those that fetch the source themselves and leave something to be found.
+PUBLISHING = [name for name in PROTOCOLS if name not in BUILD_IN_PLACE]
+
+
 def work(kernel: Kernel, during: Callable[[str, str], None] | None = None) -> Work:
     """A build that copies its files to `build` in the tree, then to the wheel; it refuses a tree that has a `build`."""
 
@@ -83,7 +87,10 @@ def work(kernel: Kernel, during: Callable[[str, str], None] | None = None) -> Wo
             name, _, text = line.partition("=")
             write(f"{directory}/{name}", text)
 
-    return Work(fetch, build, unpack)
+    def scratch() -> str:
+        raise AssertionError("only those who build in place need it")
+
+    return Work(fetch, build, unpack, scratch)
 
 
 def store(root: Path, identity: str, kernel: Any = REAL) -> Store:
@@ -268,7 +275,7 @@ def test_discarding_reports_what_it_cannot_remove(root: Path) -> None:
 # Protocols, alone.
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", PUBLISHING)
 def test_a_build_is_published_and_found(name: str, root: Path) -> None:
     archive = PROTOCOLS[name](store(root, "a"), ENTRY, work(REAL))
     assert is_whole(archive)
@@ -277,30 +284,30 @@ def test_a_build_is_published_and_found(name: str, root: Path) -> None:
     assert (root / ENTRY.shard / WHEEL).is_file()
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", PUBLISHING)
 def test_what_is_there_is_not_built_again(name: str, root: Path) -> None:
     archive = PROTOCOLS[name](store(root, "a"), ENTRY, work(REAL))
     nothing: Any = None
     assert PROTOCOLS[name](store(root, "b"), ENTRY, nothing) == archive
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", PUBLISHING)
 def test_a_wheel_whose_archive_is_gone_is_unpacked_and_not_built(name: str, root: Path) -> None:
     archive = PROTOCOLS[name](store(root, "a"), ENTRY, work(REAL))
     subprocess.run(["rm", "-rf", archive], check=True)
     again = work(REAL)
     nothing: Any = None
-    assert is_whole(PROTOCOLS[name](store(root, "b"), ENTRY, Work(nothing, nothing, again.unpack)))
+    assert is_whole(PROTOCOLS[name](store(root, "b"), ENTRY, Work(nothing, nothing, again.unpack, nothing)))
 
 
 def test_the_tree_stays_in_the_entry_except_under_private(root: Path) -> None:
-    for name in PROTOCOLS:
+    for name in PUBLISHING:
         entry = SourceEntry(INDEX, "pkg", name, "pkg-1.0.tar.gz")
         PROTOCOLS[name](store(root, "a"), entry, work(REAL))
         assert (root / entry.source / "build").exists() == (name != "private"), name
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", PUBLISHING)
 def test_a_failing_build_publishes_nothing_and_its_error_passes(name: str, root: Path) -> None:
     def fail(source: str, output: str) -> None:
         raise RuntimeError("compiler")
@@ -335,7 +342,7 @@ def test_under_shared_the_next_build_meets_what_a_failed_one_left(root: Path) ->
 # Killed, at every call.
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", PUBLISHING)
 @pytest.mark.parametrize("again", ["a", "b"])
 def test_killed_anywhere_nobody_finds_half_an_entry(name: str, again: str, tmp_path: Path) -> None:
     """And another, or the same one started again, gets it right: under `shared` as far as the tree allows."""
@@ -391,7 +398,7 @@ def test_shared_who_unpacks_second_builds_in_the_first_ones_tree(root: Path) -> 
         os.rename(tree_of_b, root / ENTRY.source)
         return tree
 
-    PROTOCOLS["shared"](store(root, "a"), ENTRY, Work(fetch, mine.build, mine.unpack))
+    PROTOCOLS["shared"](store(root, "a"), ENTRY, Work(fetch, mine.build, mine.unpack, mine.scratch))
     assert (root / ENTRY.source / "theirs").exists()
     assert temporaries(root) == [".tmp-b-pkg"]  # which b would discard
 
@@ -404,7 +411,7 @@ def test_shared_each_has_an_archive_of_its_own_and_the_link_leads_to_the_last(ro
         mine.unpack(wheel, directory)
 
     mine = work(REAL)
-    archives.append(PROTOCOLS["shared"](store(root, "a"), ENTRY, Work(mine.fetch, mine.build, second)))
+    archives.append(PROTOCOLS["shared"](store(root, "a"), ENTRY, Work(mine.fetch, mine.build, second, mine.scratch)))
     assert len(set(archives)) == 2
     assert all(map(is_whole, archives))
     assert store(root, "c").find_built(ENTRY).archive == archives[-1]
@@ -423,6 +430,35 @@ def test_private_the_loser_discards_its_own(root: Path) -> None:
     assert Path(archives[0], "b").exists()
     assert len(os.listdir(root / "archive-v0")) == 1
     assert not temporaries(root)
+
+
+def in_place(scratch: Path, during: Callable[[str, str], None] | None = None) -> Work:
+    """The same build; its scratch is a fresh directory, and it does not fetch."""
+    usual = work(REAL, during)
+
+    def make() -> str:
+        scratch.mkdir()
+        return str(scratch)
+
+    nothing: Any = None
+    return Work(nothing, usual.build, usual.unpack, make)
+
+
+def test_in_place_builds_in_the_local_directory_and_publishes_nothing(root: Path, tmp_path: Path) -> None:
+    (root / ENTRY.local).mkdir(parents=True)
+    before = sorted(os.listdir(root))
+    archive = PROTOCOLS["in-place"](store(root, "a"), ENTRY, in_place(tmp_path / "a"))
+    assert is_whole(archive)
+    assert archive.startswith(str(tmp_path / "a"))
+    assert os.listdir(root / ENTRY.local) == ["build"]
+    assert sorted(os.listdir(root)) == before
+    assert store(root, "b").find_built(ENTRY) == Found()
+
+
+def test_in_place_the_next_build_meets_what_another_one_left(root: Path, tmp_path: Path) -> None:
+    (root / ENTRY.local / "build").mkdir(parents=True)
+    with pytest.raises(FileExistsError):
+        PROTOCOLS["in-place"](store(root, "a"), ENTRY, in_place(tmp_path / "a"))
 
 
 class Announces:

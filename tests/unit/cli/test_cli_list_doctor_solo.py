@@ -15,7 +15,7 @@ def test_list_has_every_kind(cachestorm):
     assert "issue-3515" in [row["name"] for row in document["scenarios"]]
     assert document["states"] == []
     assert {"hardened", "rmtree", "model:uv-0.1.42", "model:uv-0.13.9"} == {row["name"] for row in document["cleaners"]}
-    assert [row["name"] for row in document["protocols"]] == ["shared", "entry-lock", "private"]
+    assert [row["name"] for row in document["protocols"]] == ["shared", "entry-lock", "private", "in-place"]
     assert all(row["summary"] for kind in KINDS for row in document[kind])
 
 
