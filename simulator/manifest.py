@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,15 +24,19 @@ SCHEMA = "cachestorm/manifest/1"
 REQUIREMENTS_SCHEMA = "cachestorm/requirements/1"
 REQUIREMENTS_SUFFIX = ".requirements.json"
 
+# What an archive's plain files are unpacked with; a manifest tells the others.
+FILE_MODE = 0o644
+
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class FileSpec:
-    """One file of an archive: POSIX path relative to the archive's root, size in bytes."""
+    """One file of an archive: POSIX path relative to the archive's root, size in bytes, mode once unpacked."""
 
     path: str
     size: int
+    mode: int = FILE_MODE
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,12 @@ class BuildSpec:
         egg_info_files: names in it and their sizes after a build, the flag file included.
         wheel: file name of the wheel.
         dist_info_files: names in the wheel's dist-info and their sizes; RECORD is not listed.
+        scripts: files of the archive that become ``scripts`` of the wheel, in order.
+        python_scripts: those of them whose first line names a Python; it is written anew.
+        data_files: (directory, files of the archive) pairs, in order; the directory is relative to the ``data`` of
+            the wheel, empty where the setup script names a file alone.
+        headers: files of the archive that become ``headers`` of the wheel.
+        namespace_packages: declared ones; there is a ``-nspkg.pth`` beside the egg-info when there are any.
     """
 
     packages: tuple[str, ...]
@@ -97,6 +108,11 @@ class BuildSpec:
     egg_info_files: tuple[FileSpec, ...]
     wheel: str
     dist_info_files: tuple[FileSpec, ...]
+    scripts: tuple[str, ...] = ()
+    python_scripts: tuple[str, ...] = ()
+    data_files: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    headers: tuple[str, ...] = ()
+    namespace_packages: tuple[str, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -122,11 +138,13 @@ class BuildSpec:
 
     def installed_path(self, path: str) -> str:
         """Where a file of the archive lies in the wheel: its package's directory gives way to the package."""
-        best, installed = "", path
+        best, installed = -1, path
         for package in ("", *self.packages):
             directory = self.directory_of(package)
-            if len(directory) > len(best) and path.startswith(f"{directory}/"):
-                best, installed = directory, f"{package.replace('.', '/')}{path[len(directory) :]}".lstrip("/")
+            inside = f"{directory}/" if directory else ""
+            # A package may lie in the root of the archive; it comes after the nameless one and has its files.
+            if len(inside) >= best and path.startswith(inside):
+                best, installed = len(inside), f"{package.replace('.', '/')}/{path[len(inside) :]}".lstrip("/")
         return installed
 
 
@@ -276,11 +294,18 @@ def _build(reader: _Reader, known: set[str]) -> BuildSpec:
         egg_info_files=egg_info_files,
         wheel=wheel,
         dist_info_files=reader.files("dist_info_files"),
+        scripts=reader.optional("scripts", lambda key: reader.paths(key, known)),
+        python_scripts=reader.optional("python_scripts", lambda key: reader.paths(key, known)),
+        data_files=reader.optional("data_files", lambda key: reader.groups(key, known)),
+        headers=reader.optional("headers", lambda key: reader.paths(key, known)),
+        namespace_packages=reader.optional("namespace_packages", reader.texts),
     )
+    if stray := set(build.python_scripts) - set(build.scripts):
+        reader.fail("python_scripts", min(stray), "one of the scripts")
     for package in build.packages:
-        inside = build.directory_of(package) + "/"
-        if not any(path.startswith(inside) for path in known):
-            reader.fail("packages", package, f"files under {inside} in the archive")
+        directory = build.directory_of(package)
+        if directory and not any(path.startswith(f"{directory}/") for path in known):
+            reader.fail("packages", package, f"files under {directory}/ in the archive")
     return build
 
 
@@ -291,7 +316,7 @@ class _Reader:
         self._where = where
         self._data = data
 
-    def fail(self, key: str, value: object, expected: str) -> None:
+    def fail(self, key: str, value: object, expected: str) -> NoReturn:
         raise ValueError(f"{self._where}: {key}: expected {expected}, got {value!r}")
 
     def typed(self, key: str, kind: type, expected: str) -> Any:
@@ -347,6 +372,20 @@ class _Reader:
                 self.fail(key, value, "a file of the archive")
         return values
 
+    def optional(self, key: str, read: Callable[[str], tuple[_T, ...]]) -> tuple[_T, ...]:
+        """What `read` takes, or nothing where the key is not there: older manifests lack it."""
+        return read(key) if key in self._data else ()
+
+    def groups(self, key: str, known: set[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        rows: list[Any] = self.typed(key, list, "a list of [directory, [file, ...]]")
+        for row in rows:
+            match row:
+                case [str(), [*names]] if names and all(isinstance(name, str) and name in known for name in names):
+                    continue
+                case _:
+                    self.fail(key, row, "[directory, [file of the archive, ...]]")
+        return tuple((directory, tuple(names)) for directory, names in rows)
+
     def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
         values: dict[str, Any] = self.typed(key, dict, "an object of strings")
         for value in values.values():
@@ -358,15 +397,24 @@ class _Reader:
         return read(_Reader(f"{self._where}: {key}", self.typed(key, dict, "an object")))
 
     def files(self, key: str) -> tuple[FileSpec, ...]:
-        rows: list[Any] = self.typed(key, list, "a list of [path, size]")
+        rows: list[Any] = self.typed(key, list, "a list of [path, size] or [path, size, mode]")
         specs: dict[str, FileSpec] = {}
         for row in rows:
             match row:
-                case [str(path), int(size)] if size >= 0 and _stays_inside(path) and path not in specs:
-                    specs[path] = FileSpec(path, size)
+                case [str(path), int(size), *mode] if size >= 0 and _stays_inside(path) and path not in specs:
+                    specs[path] = FileSpec(path, size, self._mode(key, row, mode))
                 case _:
                     self.fail(key, row, "[relative path, size in bytes], each path once")
         return tuple(specs.values())
+
+    def _mode(self, key: str, row: object, given: list[object]) -> int:
+        match given:
+            case []:
+                return FILE_MODE
+            case [str(digits)] if re.fullmatch("[0-7]{4}", digits):
+                return int(digits, 8)
+            case _:
+                return self.fail(key, row, "[relative path, size in bytes, mode in four octal digits]")
 
 
 def _stays_inside(path: str) -> bool:

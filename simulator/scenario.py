@@ -10,11 +10,14 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from simulator.manifest import FILE_MODE, BuildSpec
 from simulator.strategies.sticky import SWITCH_PROBABILITY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from simulator.engine.faults import Fault, RandomFaults
     from simulator.manifest import SdistManifest, WheelManifest
 
@@ -100,7 +103,24 @@ class Scenario:
             del resolved[untold]
         for package in resolved["packages"]:
             del package["source"]
+            _leave_out_defaults(package)
         resolved["toolchain_revision"] = toolchain_revision
         resolved["python"] = python
         text = json.dumps(resolved, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_CHARACTERS]
+
+
+def _leave_out_defaults(package: dict[str, Any]) -> None:
+    """What a manifest may be silent about decides nothing while it is silent, so older tokens hold."""
+    for key in dataclasses.fields(BuildSpec):
+        if key.default is not dataclasses.MISSING and package.get("build", {}).get(key.name) == key.default:
+            del package["build"][key.name]
+    for file in _files_of(package):
+        if file["mode"] == FILE_MODE:
+            del file["mode"]
+
+
+def _files_of(package: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from package["files"]
+    for key in ("egg_info_files", "dist_info_files"):
+        yield from package.get("build", {}).get(key, ())

@@ -14,14 +14,13 @@ import argparse
 import ast
 import fnmatch
 import hashlib
-import json
 import os
 import tarfile
 import zipfile
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from simulator.manifest import SCHEMA, Archive, BuildSpec, FileSpec, SdistManifest, Source, WheelManifest
+from simulator.manifest import Archive, BuildSpec, FileSpec, SdistManifest, Source, WheelManifest
+from simulator.sdists.document import manifest_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -211,28 +210,6 @@ def _with_data(bare: BuildSpec, files: Iterable[str], wheel: WheelManifest | Non
             data.append(path)
     fields = {name: getattr(bare, name) for name in BuildSpec.__dataclass_fields__}
     return BuildSpec(**{**fields, "package_data": tuple(sorted(data, key=os.path.split))})
-
-
-def manifest_json(manifest: SdistManifest | WheelManifest) -> str:
-    """The text of a manifest file: one line for each file of the archive."""
-    kind = "sdist" if isinstance(manifest, SdistManifest) else "wheel"
-    document: dict[str, Any] = {"schema": SCHEMA, "kind": kind, **asdict(manifest)}
-    document["files"] = [[file.path, file.size] for file in manifest.files]
-    if isinstance(manifest, SdistManifest):
-        document["build"]["package_dir"] = dict(manifest.build.package_dir)
-        for key in ("egg_info_files", "dist_info_files"):
-            document["build"][key] = [[file.path, file.size] for file in getattr(manifest.build, key)]
-    order = ("schema", "kind", "name", "version", "source", "archive", "directory", "build", "files")
-    lines = [f"  {json.dumps(key)}: {_value(document[key])}" for key in order if key in document]
-    return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return "[\n" + ",\n".join(f"    {json.dumps(row)}" for row in value) + "\n  ]"
-    if isinstance(value, dict):
-        return "{\n" + ",\n".join(f"    {json.dumps(key)}: {json.dumps(item)}" for key, item in value.items()) + "\n  }"
-    return json.dumps(value)
 
 
 def main(arguments: list[str] | None = None) -> None:
