@@ -10,10 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 import zipfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from cache_core.audit import audit
 from cache_core.errors import CacheError
 from cache_core.protocols import BUILD_IN_PLACE
 from simulator.actors.cleaners import CLEANERS, Cleaned
@@ -43,13 +42,13 @@ from simulator.outcome import (
     OK,
     BuildOutcome,
     CleanerOutcome,
-    Poisoned,
     Residue,
     RunReport,
     Violation,
 )
 from simulator.strategies import STRATEGIES
 from simulator.token import Token
+from simulator.verdict import cleaner_outcome, emptied, judged, read_residue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -202,7 +201,7 @@ class _Run:
             self._cleaner_outcome(current, name, party, None)
             for name, party in zip(self._scenario.cleaners_during, parties[builds:], strict=True)
         )
-        residue = self._read_residue(current)
+        residue = read_residue(current.stage.cache)
         if observer:
             observer.storm_ends(current.number, outcomes, residue, current.stage.cache)
         if current.number == 1:
@@ -263,11 +262,6 @@ class _Run:
         outcome = OK if failure is None else FAILED
         return BuildOutcome(actor.name, outcome, actor.phase, failure, actor.steps, interruptions)
 
-    def _read_residue(self, current: _Round) -> Residue:
-        found = audit(current.stage.cache)
-        poisoned = tuple(Poisoned(item.path, item.mode) for item in found.poisoned)
-        return Residue(found.directories, found.files, tuple(found.partial_trees), poisoned)
-
     def _first_difference(self, current: _Round) -> str:
         for number, (was, now) in enumerate(zip(self._storm, current.steps, strict=False), 1):
             if was != now:
@@ -313,17 +307,7 @@ class _Run:
             cleaned = Cleaned(error=f"{type(party.error).__name__}: {party.error}", errno=number)
         elif not party.ended:
             cleaned = Cleaned(error="killed" if party.actor.killed else "waits for a lock for ever")
-        error = cleaned.error.replace(current.stage.cache, "<cache>") if cleaned.error else None
-        return CleanerOutcome(
-            name=name,
-            reported_success=cleaned.error is None,
-            empty=empty,
-            error=error,
-            errno=cleaned.errno,
-            files_removed=cleaned.files_removed,
-            directories_removed=cleaned.directories_removed,
-            killed=party.actor.killed,
-        )
+        return cleaner_outcome(name, cleaned, current.stage.cache, empty=empty, killed=party.actor.killed)
 
     # Both.
 
@@ -359,14 +343,9 @@ class _Run:
 
     def _report(self, middle: tuple[CleanerOutcome, ...]) -> RunReport:
         scenario = self._scenario
-        tolerated = scenario.expect.tolerated_oracles
-        violations = tuple(
-            replace(item, expected=item.expected or item.oracle in tolerated) for item in self._violations
-        )
         rounds = tuple(item.steps for item in self._rounds)
         trace = fingerprint(storm_once(rounds, len(self._storm)))
         token = Token(scenario.name, scenario_digest(scenario), self._seed, scenario.schedule.segments, trace)
-        strict = [item for item in self._cleaners if item.name not in scenario.expect.cleaners_may_fail]
         return RunReport(
             scenario=scenario.name,
             seed=self._seed,
@@ -377,8 +356,8 @@ class _Run:
             builds=self._builds,
             residue=self._residue,
             cleaners=(*middle, *self._cleaners),
-            empty=bool(strict) and all(item.empty for item in strict),
-            violations=violations,
+            empty=emptied(scenario, self._cleaners),
+            violations=judged(scenario, self._violations),
             rounds=rounds,
             storm_steps=len(self._storm),
             idle_faults=tuple(str(fault) for fault in scenario.faults if str(fault) not in self._struck),
