@@ -20,10 +20,17 @@ from simulator.manifest import SdistManifest
 from simulator.outcome import OK, Violation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from simulator.manifest import WheelManifest
     from simulator.oracles.base import StormEvidence
 
 _RECORD = ".dist-info/RECORD"
+
+
+def is_record(path: str) -> bool:
+    """Whether it is the list of files of a wheel."""
+    return path.endswith(_RECORD)
 
 
 def wheel_whole(evidence: StormEvidence) -> list[Violation]:
@@ -34,14 +41,14 @@ def wheel_whole(evidence: StormEvidence) -> list[Violation]:
     for package in evidence.scenario.packages:
         archive = _published(store, package)
         if archive is not None:
-            wrong = _differences(archive, dict(_expected(package)), known)
-            violations += _tell(f"the published {package.identifier}", wrong, "published")
+            wrong = differences(archive, dict(_expected(package)), known)
+            violations += tell(f"the published {package.identifier}", wrong, "published")
     together = {path: data for package in evidence.scenario.packages for path, data in _expected(package).items()}
     for build in evidence.builds:
         if build.outcome == OK:
             place = f"{evidence.stage.environment(build.actor)}/{SITE_PACKAGES}"
-            wrong = _differences(place, together, known)
-            violations += _tell(f"what {build.actor} installed", wrong, "installed")
+            wrong = differences(place, together, known)
+            violations += tell(f"what {build.actor} installed", wrong, "installed")
     return violations
 
 
@@ -60,8 +67,20 @@ def _published(store: Store, package: SdistManifest | WheelManifest) -> str | No
         return None
 
 
-def _differences(place: str, expected: dict[str, bytes], known: dict[int, bytes]) -> dict[str, list[str]]:
-    """Paths by what is wrong with them. `known` spares reading a file again through another of its links."""
+def differences(
+    place: str,
+    expected: Mapping[str, bytes],
+    known: dict[int, bytes],
+    is_own: Callable[[str], bool] = is_record,
+) -> dict[str, list[str]]:
+    """Paths by what is wrong with them.
+
+    Args:
+        place: a directory.
+        expected: what it should hold: relative paths to bytes.
+        known: spares reading a file again through another of its links; empty for the first call.
+        is_own: whether a file that is not expected belongs to the installer, and is no foreign one.
+    """
     wrong: dict[str, list[str]] = {"missing": [], "truncated": [], "foreign": []}
     found = _files(place)
     for path, data in expected.items():
@@ -72,7 +91,7 @@ def _differences(place: str, expected: dict[str, bytes], known: dict[int, bytes]
             wrong["truncated"].append(path)
         elif not _holds(f"{place}/{path}", status, data, known):
             wrong["foreign"].append(path)
-    wrong["foreign"] += [path for path in found.keys() - expected.keys() if not path.endswith(_RECORD)]
+    wrong["foreign"] += [path for path in found.keys() - expected.keys() if not is_own(path)]
     return wrong
 
 
@@ -96,7 +115,8 @@ def _holds(path: str, status: os.stat_result, data: bytes, known: dict[int, byte
     return held == data
 
 
-def _tell(what: str, wrong: dict[str, list[str]], place: str) -> list[Violation]:
+def tell(what: str, wrong: Mapping[str, list[str]], place: str) -> list[Violation]:
+    """A violation, if anything is wrong with `what`, which is ``published`` or ``installed`` (`place`)."""
     counts = {kind: sorted(paths) for kind, paths in wrong.items() if paths}
     if not counts:
         return []
