@@ -33,7 +33,25 @@ Call = tuple[
 
 @dataclass(slots=True, eq=False)
 class Actor:
-    """One party of a run, as the gate, the kernel and the hosts see it."""
+    """One party of a run, as the gate, the kernel and the hosts see it.
+
+    Attributes:
+        name: as shown.
+        index: its place among all actors.
+        faults: what is still to happen to it.
+        status: one of the constants above.
+        dead: whether its calls do nothing any more.
+        phase: what it is at; changed by `enter`.
+        steps: how many it has made, up to when the gate saw it last.
+        quiet_until: while the record is shorter than this, it goes on without asking at the gate.
+        settled: up to where the record was searched for its steps.
+        pending: the call it waits with; only what the gate has seen.
+        waits_for: the lock, when it is blocked.
+        killed: whether a fault did that.
+        last_failure: its last step that failed.
+        descriptors: that are open, with the path each was opened by.
+        locks: descriptors that hold a flock, with the lock's path.
+    """
 
     name: str
     index: int
@@ -42,11 +60,21 @@ class Actor:
     dead: bool = False
     phase: str = "start"
     steps: int = 0
+    quiet_until: int = 0
+    settled: int = 0
     pending: Call | None = None
     waits_for: str | None = None
     killed: bool = False
     last_failure: RawStep | None = None
-    # Open descriptors, with the path each was opened by.
     descriptors: dict[int, str] = field(default_factory=dict)
-    # Descriptors that hold a flock, with the lock's path.
     locks: dict[int, str] = field(default_factory=dict)
+
+    def enter(self, phase: str) -> None:
+        """A phase begins; whoever watches the run is asked before the next step."""
+        self.phase = phase
+        self.quiet_until = 0
+
+    def die(self) -> None:
+        """From now on its calls do nothing."""
+        self.dead = True
+        self.quiet_until = 0

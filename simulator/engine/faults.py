@@ -143,6 +143,11 @@ class ActorFaults:
     _phase_start: int = 0
     _armed: list[Fault] = field(default_factory=list)
 
+    @property
+    def spent(self) -> bool:
+        """Whether nothing is left to happen."""
+        return not (self.waiting or self._armed)
+
     def due(self, step: int, phase: str, operation: str) -> Fault | None:
         """The fault that hits this call, if any.
 

@@ -62,10 +62,9 @@ class Stepper:
         actor = self._actor
         if actor.dead:
             raise ActorKilled(actor.name)
-        actor.steps += 1
         operation, path, target, mode, after, function, arguments, keywords = call
         if actor.faults is not None:
-            fault = actor.faults.due(actor.steps, actor.phase, operation)
+            fault = actor.faults.due(actor.steps + 1, actor.phase, operation)
             if fault is not None:
                 return self._perform_with(fault, call)
         try:
@@ -106,13 +105,12 @@ class Stepper:
         if fault.action == KILL:
             self.give_up(KILL)
             actor.killed = True
-            actor.dead = True
+            actor.die()
             raise ActorKilled(actor.name)
         if fault.action == BUILD_ERROR:
             self._record((actor.name, actor.phase, BUILD_ERROR, path, None, None, None, None, BEFORE))
-            raise BuildFailedError(f"injected at step {actor.steps} in {actor.phase}")
+            raise BuildFailedError(f"injected at step {actor.steps + 1} in {actor.phase}")
         if fault.action == STALL:
-            actor.steps -= 1
             raise StallRequested
         if fault.when == SHORT and after is not None:
             fd, data = arguments
@@ -149,6 +147,9 @@ class Stepper:
         locks = set(actor.locks.values())
         if operation == KILL or actor.descriptors:
             self._record((actor.name, actor.phase, operation, ".", None, None, None, len(actor.descriptors), None))
+        if operation != KILL and actor.descriptors:
+            # What the end of a process does is no step of its own.
+            actor.settled += 1
         actor.descriptors.clear()
         actor.locks.clear()
         for lock in locks:

@@ -80,7 +80,7 @@ class BareHost:
                 chosen = self._advance(chosen)
         finally:
             for party in parties:
-                party.actor.dead = True
+                party.actor.die()
             with contextlib.ExitStack() as everybody:
                 # Each of them, whatever the clean-up of another one raises.
                 for driver, kernel in self._drivers.values():
@@ -100,6 +100,6 @@ class BareHost:
         chosen = driver.resume()
         if not driver.finished:
             return chosen
-        actor.dead = True
+        actor.die()
         kernel.give_up("exit")
         return self._gate.finish(actor)

@@ -86,7 +86,7 @@ class TrioHost:
                 await self._wait_turn(actor, chosen)
                 chosen = bridged.resume()
         finally:
-            actor.dead = True
+            actor.die()
             bridged.unwind()
             self._leave(actor, kernel)
 
@@ -104,7 +104,7 @@ class TrioHost:
             # Its end is on the record already.
             return
         finally:
-            actor.dead = True
+            actor.die()
             self._leave(actor, kernel)
 
     async def _wait_turn(self, actor: Actor, chosen: Actor | None) -> None:
@@ -120,7 +120,7 @@ class TrioHost:
         except trio.Cancelled:
             # Whoever cancelled, everybody is being woken: nobody may be picked any more.
             self._gate.halt("cancelled")
-            actor.dead = True
+            actor.die()
             raise
 
     async def _sleep(self) -> None:

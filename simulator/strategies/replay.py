@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.engine.actor import ENABLED
+from simulator.engine.actor import ENABLED, STALLED
 from simulator.errors import DivergenceError
 from simulator.schedule import code_of, parse_segments
+from simulator.strategies.base import FOR_EVER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ class Replay:
     def __init__(self, segments: str) -> None:
         self._segments = parse_segments(segments) if segments else []
         self._place = 0
-        self._left: int | None = 0
+        self._until = 0
         self._actors: dict[str, Actor] = {}
         self._steps: Sequence[RawStep] = ()
         self._before = 0
@@ -38,8 +39,8 @@ class Replay:
         self._actors = {code_of(actor.name): actor for actor in actors}
         self._steps = steps
         self._before = len(steps)
-        self._place = 0
-        self._left = self._segments[0].length if self._segments else 0
+        self._place = -1
+        self._next(len(steps))
         return True
 
     def choose(self, enabled: Sequence[Actor], current: Actor) -> Actor:
@@ -48,30 +49,35 @@ class Replay:
         Raises:
             DivergenceError: the schedule names somebody who cannot move.
         """
+        now = len(self._steps)
         while self._place < len(self._segments):
             segment = self._segments[self._place]
             actor = self._actors.get(segment.code)
-            able = actor is not None and actor.status == ENABLED
-            if self._left is None and not able:
-                self._next()
-                continue
-            if self._left == 0:
-                self._next()
-                continue
-            if actor is None or not able:
+            if now >= self._until:
+                self._next(now)
+            elif actor is not None and actor.status == ENABLED:
+                return actor
+            elif segment.length is None:
+                self._next(now)
+            elif actor is not None and actor.status == STALLED:
+                # It was over by then; when it began, no step tells.
+                return actor
+            else:
                 raise self._divergence(segment.code, actor)
-            if self._left is not None:
-                self._left -= 1
-            return actor
         return current if current.status == ENABLED else enabled[0]
+
+    def quiet_steps(self) -> int:
+        """As `ForesightedStrategy.quiet_steps`: the rest of the segment."""
+        return self._until - len(self._steps) - 1
 
     def end(self) -> None:
         """As `Strategy.end`; nothing is learned."""
 
-    def _next(self) -> None:
+    def _next(self, now: int) -> None:
+        """The next segment begins; after the last one nothing changes any more."""
         self._place += 1
-        if self._place < len(self._segments):
-            self._left = self._segments[self._place].length
+        length = self._segments[self._place].length if self._place < len(self._segments) else None
+        self._until = FOR_EVER if length is None else now + length
 
     def _divergence(self, code: str, actor: Actor | None) -> DivergenceError:
         state = "is not in this run" if actor is None else f"is {actor.status}"

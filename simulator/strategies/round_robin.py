@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.engine.actor import ENABLED
+from simulator.strategies.base import FOR_EVER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,24 +28,32 @@ class RoundRobin:
 
     def __init__(self, quantum: int = 1) -> None:
         self.quantum = quantum
-        self._left = quantum
+        self._steps: Sequence[RawStep] = ()
+        self._until = 0
+        self._alone = False
 
     def begin(self, actors: Sequence[Actor], steps: Sequence[RawStep], randomness: Randomness) -> bool:
         """As `Strategy.begin`; there is always another run."""
-        del actors, steps, randomness
-        self._left = self.quantum
+        del actors, randomness
+        self._steps = steps
+        self._until = len(steps) + self.quantum
         return True
 
     def choose(self, enabled: Sequence[Actor], current: Actor) -> Actor:
         """As `Strategy.choose`."""
-        if current.status == ENABLED and self._left > 0:
-            self._left -= 1
+        now = len(self._steps)
+        self._alone = len(enabled) == 1
+        if current.status == ENABLED and now < self._until:
             return current
-        self._left = self.quantum - 1
+        self._until = now + self.quantum
         for actor in enabled:
             if actor.index > current.index:
                 return actor
         return enabled[0]
+
+    def quiet_steps(self) -> int:
+        """As `ForesightedStrategy.quiet_steps`: the rest of the turn."""
+        return FOR_EVER if self._alone else self._until - len(self._steps) - 1
 
     def end(self) -> None:
         """As `Strategy.end`; nothing is learned."""
