@@ -79,6 +79,11 @@ def override_options() -> Decorator:
         ),
         click.option("--toolchain", metavar="T", help="Which build back end they behave like."),
         click.option(
+            "--package",
+            metavar="PACKAGE|SDIST",
+            help="Install this alone: one of `cachestorm list packages`, or the file of an sdist.",
+        ),
+        click.option(
             "--fault",
             "faults",
             multiple=True,

@@ -57,6 +57,7 @@ def command(
     builds: int | None,
     protocol: str | None,
     toolchain: str | None,
+    package: str | None,
     faults: tuple[str, ...],
     cleaners: tuple[str, ...],
     sandbox: str | None,
@@ -76,7 +77,7 @@ def command(
         from simulator.cli.scenarios import Overrides  # noqa: PLC0415
         from simulator.cli.tokens import read_token, read_trace  # noqa: PLC0415
 
-        overrides = Overrides(builds, protocol, toolchain, faults, cleaners)
+        overrides = Overrides(builds, protocol, toolchain, faults, cleaners, package)
         with interruption.at_once():
             wanted = read_token(token)
             resolved = scenario_of(wanted, scenario, overrides)

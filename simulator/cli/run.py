@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         "cachestorm run",
         "cachestorm run issue-3515 --seed 7 --json",
         "cachestorm run stress --builds 64 --seeds 0:1000 --until-violation",
+        "cachestorm run --package ./some-package-1.0.tar.gz",
         "cachestorm run ./mine.toml --fault build-3:install_lib:kill --trace steps.jsonl",
     ),
 )
@@ -58,6 +59,7 @@ def command(
     builds: int | None,
     protocol: str | None,
     toolchain: str | None,
+    package: str | None,
     faults: tuple[str, ...],
     cleaners: tuple[str, ...],
     sandbox: str | None,
@@ -79,7 +81,7 @@ def command(
         from simulator.cli.running import play  # noqa: PLC0415
         from simulator.cli.scenarios import Overrides, resolve  # noqa: PLC0415
 
-        overrides = Overrides(builds, protocol, toolchain, faults, cleaners)
+        overrides = Overrides(builds, protocol, toolchain, faults, cleaners, package)
         with interruption.at_once():
             resolved = resolve(scenario, overrides)
             # Opened while we may still do all that the user may.

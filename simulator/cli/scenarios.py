@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cache_core.protocols import PROTOCOLS
 from simulator.actors.cleaners import CLEANERS
 from simulator.actors.toolchains import TOOLCHAINS
+from simulator.cli.packages import source_distribution
 from simulator.errors import BadInputError
 from simulator.naming import known_name
 from simulator.scenario import BUILDS_MAX
@@ -24,6 +25,7 @@ class Overrides:
 
     Attributes:
         builds, protocol, toolchain: None to leave as it is.
+        package: installed alone, instead of what the scenario installs: a name or the path of an sdist.
         faults: injected as well.
         cleaners: instead of the scenario's after the storm; none to leave them.
     """
@@ -33,11 +35,12 @@ class Overrides:
     toolchain: str | None = None
     faults: tuple[str, ...] = ()
     cleaners: tuple[str, ...] = ()
+    package: str | None = None
 
     def options(self) -> list[str]:
         """As the command line takes them."""
         words = []
-        for name in ("builds", "protocol", "toolchain"):
+        for name in ("builds", "protocol", "toolchain", "package"):
             value = getattr(self, name)
             if value is not None:
                 words += [f"--{name}", str(value)]
@@ -65,6 +68,8 @@ def resolve(name_or_file: str, overrides: Overrides) -> Scenario:
         scenario = _with_protocol(scenario, known_name("protocol", overrides.protocol, PROTOCOLS))
     if overrides.toolchain is not None:
         scenario = replace(scenario, toolchain=known_name("toolchain", overrides.toolchain, TOOLCHAINS))
+    if overrides.package is not None:
+        scenario = replace(scenario, packages=(source_distribution(overrides.package),))
     if overrides.cleaners:
         cleaners = tuple(known_name("cleaner", name, CLEANERS) for name in overrides.cleaners)
         scenario = replace(scenario, cleaners_after=cleaners)

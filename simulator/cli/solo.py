@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from simulator.cli.parameters import debug_option, examples, sandbox_option
 from simulator.cli.signals import Interruption
 
-if TYPE_CHECKING:
-    from simulator.manifest import SdistManifest
-
 
 @click.command(
     "solo",
     short_help="Print the system calls of one build alone.",
-    epilog=examples("cachestorm solo PACKAGE > rows.tsv  # PACKAGE: one of `cachestorm list packages`"),
+    epilog=examples(
+        "cachestorm solo PACKAGE > rows.tsv  # PACKAGE: one of `cachestorm list packages`",
+        "cachestorm solo ./some-package-1.0.tar.gz > rows.tsv",
+    ),
 )
-@click.argument("package")
+@click.argument("package", metavar="PACKAGE|SDIST")
 @click.option("--toolchain", metavar="T", help="Which build back end (see `cachestorm list toolchains`).")
 @click.option(
     "--python",
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 @sandbox_option()
 @debug_option()
 def command(*, package: str, toolchain: str | None, python: str, sandbox: str | None) -> int:
-    """Build PACKAGE (NAME or NAME==VERSION) alone and print its system calls.
+    """Build PACKAGE (NAME or NAME==VERSION), or the SDIST in a file, alone and print its system calls.
 
     Tab-separated columns: operation, path, extra (rename target or chmod mode), result; one line for each call that
     changes something or opens a directory, in order, paths relative to the unpacked source distribution.
@@ -40,6 +39,7 @@ def command(*, package: str, toolchain: str | None, python: str, sandbox: str | 
     with Interruption() as interruption:
         from simulator.actors.toolchains import DEFAULT_TOOLCHAIN, TOOLCHAINS  # noqa: PLC0415
         from simulator.cli.ground import go_on_confined, prepare_ground  # noqa: PLC0415
+        from simulator.cli.packages import source_distribution  # noqa: PLC0415
         from simulator.cli.running import play  # noqa: PLC0415
         from simulator.fidelity import to_tsv  # noqa: PLC0415
         from simulator.naming import known_name  # noqa: PLC0415
@@ -57,25 +57,3 @@ def command(*, package: str, toolchain: str | None, python: str, sandbox: str | 
         )
         sys.stdout.write(to_tsv(rows))
         return 0
-
-
-def source_distribution(package: str) -> SdistManifest:
-    """The manifest of a package that is built from source.
-
-    Raises:
-        BadInputError: Unknown, or taken as a wheel.
-    """
-    from simulator.errors import BadInputError  # noqa: PLC0415
-    from simulator.manifest import SdistManifest  # noqa: PLC0415
-    from simulator.naming import known_name  # noqa: PLC0415
-    from simulator.scenario_file import package_manifests  # noqa: PLC0415
-
-    known = package_manifests()
-    by_name = {manifest.name: manifest for manifest in known.values()} | known
-    sources = {name: manifest for name, manifest in by_name.items() if isinstance(manifest, SdistManifest)}
-    if package in by_name and package not in sources:
-        names = ", ".join(name for name in sources if "==" not in name)
-        raise BadInputError(
-            "not-built", package, f"'{package}' is taken as a wheel and never built; choose one of {names}"
-        )
-    return sources[known_name("package", package, sources)]

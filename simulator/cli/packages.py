@@ -1,0 +1,51 @@
+"""A package as users name it: one of the catalogue, or the file of a source distribution."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simulator.manifest import SdistManifest
+
+# What the file of an sdist can be named like; any other text without a slash is a name first.
+ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
+
+
+def source_distribution(package: str) -> SdistManifest:
+    """The manifest of a package that is built from source.
+
+    Args:
+        package: NAME or NAME==VERSION of the catalogue, or a path: with a slash or the suffix of an archive.
+
+    Raises:
+        BadInputError: Unknown, taken as a wheel, or no sdist that can be simulated.
+    """
+    from simulator.errors import BadInputError  # noqa: PLC0415
+    from simulator.manifest import SdistManifest  # noqa: PLC0415
+    from simulator.naming import unknown_message  # noqa: PLC0415
+    from simulator.scenario_file import package_manifests  # noqa: PLC0415
+
+    known = package_manifests()
+    by_name = {manifest.name: manifest for manifest in known.values()} | known
+    sources = {name: manifest for name, manifest in by_name.items() if isinstance(manifest, SdistManifest)}
+    if package in sources:
+        return sources[package]
+    if package in by_name:
+        names = ", ".join(name for name in sources if "==" not in name)
+        raise BadInputError(
+            "not-built", package, f"'{package}' is taken as a wheel and never built; choose one of {names}"
+        )
+    if is_path(package):
+        from simulator.sdists.reader import read_sdist  # noqa: PLC0415
+
+        return read_sdist(package)
+    problem = unknown_message("package", package, sources)
+    raise BadInputError(
+        "unknown-package", package, f"{problem}; an sdist is given as a path, such as ./{package}.tar.gz"
+    )
+
+
+def is_path(package: str) -> bool:
+    """Whether users mean a file: it is written like one, or there is one of that name."""
+    return "/" in package or package.endswith(ARCHIVE_SUFFIXES) or os.path.lexists(package)
