@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from cache_core.buckets import WheelEntry, index_id
 from cache_core.store import Store
 from simulator.actors.install import DEFAULT_INDEX_URL, SITE_PACKAGES, source_entry
-from simulator.actors.toolchains.expected import expected_wheel_files
+from simulator.actors.toolchains import TOOLCHAINS
+from simulator.actors.toolchains.expected import published_files
 from simulator.manifest import SdistManifest
 from simulator.outcome import OK, Violation
 
@@ -38,12 +39,15 @@ def wheel_whole(evidence: StormEvidence) -> list[Violation]:
     known: dict[int, bytes] = {}
     violations = []
     store = Store(evidence.stage.cache, "judge")
+    toolchain = evidence.scenario.toolchain
     for package in evidence.scenario.packages:
         archive = _published(store, package)
         if archive is not None:
-            wrong = differences(archive, dict(_expected(package)), known)
+            wrong = differences(archive, dict(_expected(package, toolchain)), known)
             violations += tell(f"the published {package.identifier}", wrong, "published")
-    together = {path: data for package in evidence.scenario.packages for path, data in _expected(package).items()}
+    together = {
+        path: data for package in evidence.scenario.packages for path, data in _expected(package, toolchain).items()
+    }
     for build in evidence.builds:
         if build.outcome == OK:
             place = f"{evidence.stage.environment(build.actor)}/{SITE_PACKAGES}"
@@ -53,8 +57,10 @@ def wheel_whole(evidence: StormEvidence) -> list[Violation]:
 
 
 @functools.lru_cache(maxsize=64)
-def _expected(package: SdistManifest | WheelManifest) -> dict[str, bytes]:
-    return expected_wheel_files(package)
+def _expected(package: SdistManifest | WheelManifest, toolchain: str) -> dict[str, bytes]:
+    if isinstance(package, SdistManifest):
+        return TOOLCHAINS[toolchain].expected_files(package)
+    return published_files(package)
 
 
 def _published(store: Store, package: SdistManifest | WheelManifest) -> str | None:

@@ -14,7 +14,9 @@ import pytest
 
 from simulator.actors import toolchains
 from simulator.actors.toolchains.base import ERROR_KINDS
-from simulator.actors.toolchains.setuptools_wheel import SetuptoolsWithWheel
+from simulator.actors.toolchains.releases import RELEASES
+from simulator.actors.toolchains.rmtree import reraise
+from simulator.actors.toolchains.setuptools_build import SetuptoolsBuild
 from simulator.outcome import FAILED, OK
 from simulator.scenario_file import load_scenario
 from tests.conftest import GROUND
@@ -97,7 +99,7 @@ def test_builds_fail_by_themselves(storms):
 
 def test_without_the_handler_nothing_is_ever_poisoned(monkeypatch):
     scenario = load_scenario("issue-3515")
-    tame = SetuptoolsWithWheel(scenario.toolchain, revision=1, chmod_handler=False)
+    tame = SetuptoolsBuild(replace(RELEASES[scenario.toolchain], removal=reraise))
     monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, tame)
     reports = run_seeds(replace(scenario, cleaners_after=(HARDENED,)), SEEDS, GROUND)
     assert not any(map(poisoned, reports))

@@ -15,7 +15,8 @@ import trio
 from simulator import orchestrator
 from simulator.actors import toolchains
 from simulator.actors.cleaners import CLEANERS, Cleaned, Cleaner
-from simulator.actors.toolchains.setuptools_wheel import SetuptoolsWithWheel
+from simulator.actors.toolchains.releases import RELEASES
+from simulator.actors.toolchains.setuptools_build import SetuptoolsBuild
 from simulator.engine.faults import parse_fault
 from simulator.errors import InternalError, MachineError
 from simulator.ground.sandbox import Sandbox
@@ -131,25 +132,25 @@ def test_a_cleaner_that_cries_wolf_is_caught(scenario, ground, monkeypatch):
 
 
 def test_a_wheel_that_is_not_whole_is_caught(scenario, ground, monkeypatch):
-    class Forgetful(SetuptoolsWithWheel):
+    class Forgetful(SetuptoolsBuild):
         def build_wheel(self, kernel, request, enter_phase):
             victim = next(file.path for file in request.package.files if file.path.endswith("/tracer.py"))
             fd = kernel.open(f"{request.source}/{victim}", os.O_WRONLY | os.O_TRUNC)
             kernel.close(fd)
             return super().build_wheel(kernel, request, enter_phase)
 
-    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Forgetful(scenario.toolchain, revision=1))
+    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Forgetful(RELEASES[scenario.toolchain]))
     report = go(replace(scenario, builds=1), ground)
     signatures = {violation.signature for violation in report.violations}
     assert signatures == {"wheel-whole:published:truncated", "wheel-whole:installed:truncated"}
 
 
 def test_a_bug_in_an_actor_is_no_outcome(scenario, ground, monkeypatch):
-    class Broken(SetuptoolsWithWheel):
+    class Broken(SetuptoolsBuild):
         def build_wheel(self, kernel, request, enter_phase):
             raise ZeroDivisionError
 
-    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Broken(scenario.toolchain, revision=1))
+    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Broken(RELEASES[scenario.toolchain]))
     with pytest.raises(ZeroDivisionError):
         go(scenario, ground)
 
@@ -157,14 +158,14 @@ def test_a_bug_in_an_actor_is_no_outcome(scenario, ground, monkeypatch):
 def test_a_storm_that_does_not_repeat_is_our_bug(scenario, ground, monkeypatch):
     calls = []
 
-    class Moody(SetuptoolsWithWheel):
+    class Moody(SetuptoolsBuild):
         def build_wheel(self, kernel, request, enter_phase):
             calls.append(1)
             if len(calls) > 2:
                 kernel.stat(request.source)
             return super().build_wheel(kernel, request, enter_phase)
 
-    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Moody(scenario.toolchain, revision=1))
+    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Moody(RELEASES[scenario.toolchain]))
     with pytest.raises(InternalError, match=r"round 2 differs from round 1 at step \d+"):
         go(replace(scenario, cleaners_after=("hardened", "hardened")), ground)
 
@@ -221,7 +222,7 @@ def test_a_cleaner_that_fails_in_the_middle_of_the_storm_is_told(scenario, groun
     assert violation.expected
 
 
-class Stuck(SetuptoolsWithWheel):
+class Stuck(SetuptoolsBuild):
     """Takes two locks, in an order that depends on who it is, and keeps them."""
 
     def build_wheel(self, kernel, request, enter_phase):
@@ -236,7 +237,7 @@ class Stuck(SetuptoolsWithWheel):
 
 
 def test_builds_that_wait_for_each_other_have_failed(scenario, ground, monkeypatch):
-    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Stuck(scenario.toolchain, revision=1))
+    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Stuck(RELEASES[scenario.toolchain]))
     report = go(replace(scenario, schedule=Schedule("round-robin")), ground)
     assert [(build.outcome, build.failure.type) for build in report.builds] == [("failed", "Deadlock")] * 2
     (deadlock,) = [item for item in report.violations if item.oracle == "deadlock"]
@@ -264,11 +265,11 @@ def test_a_fault_that_did_no_harm_is_not_blamed(scenario, ground):
 
 
 def test_a_type_error_of_ours_is_no_outcome(scenario, ground, monkeypatch):
-    class Broken(SetuptoolsWithWheel):
+    class Broken(SetuptoolsBuild):
         def build_wheel(self, kernel, request, enter_phase):
             return None + 1
 
-    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Broken(scenario.toolchain, revision=1))
+    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Broken(RELEASES[scenario.toolchain]))
     with pytest.raises(TypeError):
         go(scenario, ground)
 

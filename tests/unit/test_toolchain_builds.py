@@ -7,6 +7,7 @@ import shutil
 import stat
 import zipfile
 from collections import Counter
+from dataclasses import replace
 
 import greenlet
 import pytest
@@ -14,8 +15,9 @@ import pytest
 from cache_core.kernel import REAL
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import ERROR_KINDS, BuildRequest, ToolchainError, error_kind
-from simulator.actors.toolchains.expected import expected_wheel_files
-from simulator.actors.toolchains.setuptools_wheel import SetuptoolsWithWheel
+from simulator.actors.toolchains.releases import RELEASES
+from simulator.actors.toolchains.rmtree import reraise
+from simulator.actors.toolchains.setuptools_build import SetuptoolsBuild
 from simulator.engine.listing import GatedListing, sorted_entries
 from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, OPEN, OPENDIR, Step
 from simulator.fidelity import compare, from_tsv, phases, rows
@@ -25,7 +27,7 @@ HERE = os.path.dirname(__file__)
 PACKAGES = load_packages(os.path.join(HERE, "../../scenarios/packages"))
 SDISTS = ["jaeger-client==4.3.0", "opentracing==2.4.0", "threadloop==1.0.2"]
 TOOLCHAIN = TOOLCHAINS["setuptools-69.5.1"]
-WITHOUT_HANDLER = SetuptoolsWithWheel("test", chmod_handler=False)
+WITHOUT_HANDLER = SetuptoolsBuild(replace(RELEASES[TOOLCHAIN.name], removal=reraise))
 STAGING = "build/bdist.linux-x86_64/wheel"
 
 
@@ -151,7 +153,7 @@ def test_solo_build_makes_the_rows_of_the_real_one(key, tree):
 def test_solo_wheel_is_whole(key, tree):
     unpack(PACKAGES[key], tree)
     filename = build(REAL, key, tree)
-    assert wheel_files(f"{tree}/dist/{filename}") == expected_wheel_files(PACKAGES[key])
+    assert wheel_files(f"{tree}/dist/{filename}") == TOOLCHAIN.expected_files(PACKAGES[key])
     assert os.listdir(f"{tree}/build/bdist.linux-x86_64") == []
     assert os.listdir(f"{tree}/dist") == [filename]
 
@@ -159,7 +161,7 @@ def test_solo_wheel_is_whole(key, tree):
 def test_expected_files_have_the_sizes_of_the_real_wheel():
     for key in SDISTS:
         package = PACKAGES[key]
-        expected = expected_wheel_files(package)
+        expected = TOOLCHAIN.expected_files(package)
         sizes = {f"{package.build.dist_info}/{file.path}": file.size for file in package.build.dist_info_files}
         assert {path: len(data) for path, data in expected.items() if ".dist-info/" in path} == sizes
 
@@ -190,7 +192,7 @@ def test_second_build_copies_nothing_that_is_up_to_date(tree):
     filename = build(kernel, "threadloop==1.0.2", tree, identity="b")
     created = [step.path for step in kernel.steps if step.operation == CREATE and "/build/lib/" in step.path]
     assert created == []
-    assert wheel_files(f"{tree}/dist/{filename}") == expected_wheel_files(PACKAGES["threadloop==1.0.2"])
+    assert wheel_files(f"{tree}/dist/{filename}") == TOOLCHAIN.expected_files(PACKAGES["threadloop==1.0.2"])
 
 
 def test_second_build_copies_everything_when_sources_have_fractions_of_a_second(tree):

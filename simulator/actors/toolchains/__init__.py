@@ -1,16 +1,15 @@
-"""Toolchains: what a simulated build behaves like. A new one is a file (or a row) and nothing else."""
+"""Toolchains: what a simulated build behaves like. A new release of setuptools is a row in `releases.py`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.actors.toolchains.setuptools_wheel import SetuptoolsWithWheel
+from simulator.actors.toolchains.releases import RELEASES
+from simulator.actors.toolchains.setuptools_build import SetuptoolsBuild
 
 if TYPE_CHECKING:
     from simulator.actors.toolchains.base import Toolchain
 
-TOOLCHAINS: dict[str, Toolchain] = {
-    toolchain.name: toolchain
-    for toolchain in (SetuptoolsWithWheel("setuptools-69.5.1", revision=1),)  # with wheel 0.43.0, CPython 3.11
-}
+# Under CPython 3.11, on x86-64 Linux.
+TOOLCHAINS: dict[str, Toolchain] = {name: SetuptoolsBuild(release) for name, release in RELEASES.items()}
 DEFAULT_TOOLCHAIN = "setuptools-69.5.1"

@@ -26,14 +26,30 @@ if TYPE_CHECKING:
 # Phases, named after the commands of the real back end where it has one. Their order is the toolchain's.
 PREPARE = "prepare"
 BUILD_PY = "build_py"
+BUILD_SCRIPTS = "build_scripts"
 EGG_INFO = "egg_info"
 INSTALL_LIB = "install_lib"
+INSTALL_DATA = "install_data"
 INSTALL_EGG_INFO = "install_egg_info"
+INSTALL_SCRIPTS = "install_scripts"
 DIST_INFO = "dist_info"
 ZIP = "zip"
 RMTREE = "rmtree"
 PUBLISH = "publish"
-PHASES = (PREPARE, BUILD_PY, EGG_INFO, INSTALL_LIB, INSTALL_EGG_INFO, DIST_INFO, ZIP, RMTREE, PUBLISH)
+PHASES = (
+    PREPARE,
+    BUILD_PY,
+    BUILD_SCRIPTS,
+    EGG_INFO,
+    INSTALL_LIB,
+    INSTALL_DATA,
+    INSTALL_EGG_INFO,
+    INSTALL_SCRIPTS,
+    DIST_INFO,
+    ZIP,
+    RMTREE,
+    PUBLISH,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +79,9 @@ class Toolchain(Protocol):
     @property
     def revision(self) -> int:
         """Raised whenever the calls change, so that old tokens are refused instead of replayed wrongly."""
+
+    def expected_files(self, package: SdistManifest) -> dict[str, bytes]:
+        """What the wheel of a build that meets nobody holds: path in it to bytes, RECORD left out."""
 
     def build_wheel(self, kernel: Kernel, request: BuildRequest, enter_phase: Callable[[str], None]) -> str:
         """Build one wheel; returns its file name.

@@ -1,8 +1,9 @@
-"""mkpath, copy_file, copy_tree and remove_tree of the distutils inside setuptools 69.5.1, through a kernel.
+"""mkpath, copy_file, copy_tree and remove_tree of the distutils inside setuptools, through a kernel.
 
 Guarantee: their looks, their order and their sentences ("could not create ..."), the cache of directories that
 one process believes it has made (a directory removed by somebody else is not made again), and `update`: a file
 is copied only when the target is missing or older, by whole-second times on the target's side.
+Two generations: mkpath of its own (to 75.0 and before), and mkpath on pathlib (found in 75.6, 84.2).
 Not guaranteed: links, which a build of Python modules does not meet.
 """
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from cache_core.kernel import Kernel
 
 _COPY_BLOCK_SIZE = 16 * 1024
+# What pathlib takes for "not there".
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP})
 
 
 class Distutils:
@@ -78,8 +81,14 @@ class Distutils:
                     raise ToolchainError(COULD_NOT_CREATE, directory, error.errno) from error
             self._made.add(directory)
 
-    def copy_file(self, source: str, target: str, *, preserve_mode: bool) -> None:
+    def copy_file(self, source: str, target: str, *, preserve_mode: bool, force: bool = False) -> None:
         """Copy a file and its times, if the target is missing or older.
+
+        Args:
+            source: absolute path.
+            target: absolute path of the copy, or of the directory that takes it.
+            preserve_mode: the mode as well.
+            force: whatever the times say.
 
         Raises:
             ToolchainError: a sentence of distutils.
@@ -90,7 +99,7 @@ class Distutils:
             raise ToolchainError(NOT_A_FILE, source)
         if isdir(kernel, target):
             target = f"{target}/{os.path.basename(source)}"
-        if not self._newer(source, target):
+        if not force and not self._newer(source, target):
             return
         self._copy_contents(source, target)
         status = kernel.stat(source)
@@ -140,8 +149,11 @@ class Distutils:
             except OSError as error:
                 raise ToolchainError(COULD_NOT_WRITE, target, error.errno) from error
 
-    def copy_tree(self, source: str, target: str) -> None:
+    def copy_tree(self, source: str, target: str) -> list[str]:
         """Copy a tree, file by file, `update` semantics and modes included.
+
+        Returns:
+            The files of the copy, whether they had to be copied or not.
 
         Raises:
             ToolchainError: a sentence of distutils; the rest of the tree is not copied.
@@ -155,12 +167,15 @@ class Distutils:
         except OSError as error:
             raise ToolchainError(COULD_NOT_LIST, source, error.errno) from error
         self.mkpath(target)
+        files: list[str] = []
         for name in names:
             inside, copied = f"{source}/{name}", f"{target}/{name}"
             if isdir(kernel, inside):
-                self.copy_tree(inside, copied)
+                files.extend(self.copy_tree(inside, copied))
             else:
                 self.copy_file(inside, copied, preserve_mode=True)
+                files.append(copied)
+        return files
 
     def remove_tree(self, path: str) -> None:
         """List the whole tree, then remove it; what cannot be removed is passed over.
@@ -177,7 +192,10 @@ class Distutils:
             except OSError:
                 # distutils logs a warning and goes on.
                 continue
-            self._made.discard(entry)
+            self._forget(entry)
+
+    def _forget(self, removed: str) -> None:
+        self._made.discard(removed)
 
     def _listed(self, path: str) -> list[tuple[str, bool]]:
         found: list[tuple[str, bool]] = []
@@ -190,3 +208,54 @@ class Distutils:
                 found.append((inside, False))
         found.append((path, True))
         return found
+
+
+class DistutilsOnPathlib(Distutils):
+    """The newer file utilities: mkpath is pathlib's mkdir, with its parents, of a directory that may be there.
+
+    It tries before it looks, so alone it fails where the older one would not have tried: on a directory that is
+    there (EEXIST), and on one whose parent is not (ENOENT).
+    """
+
+    def mkpath(self, path: str) -> None:
+        """As `Distutils.mkpath`.
+
+        Raises:
+            ToolchainError: COULD_NOT_CREATE.
+            OSError: the look whether it is there, for a message, was refused.
+        """
+        if path in self._made:
+            return
+        self._is_directory(path)
+        try:
+            self._make(path, parents=True)
+        except OSError as error:
+            raise ToolchainError(COULD_NOT_CREATE, path, error.errno) from error
+        self._made.add(path)
+
+    def _make(self, path: str, *, parents: bool) -> None:
+        try:
+            self._kernel.mkdir(path)
+        except FileNotFoundError:
+            if not parents or path == self._root:
+                raise
+            self._make(os.path.dirname(path), parents=True)
+            self._make(path, parents=False)
+        except OSError:
+            # The kernel may prefer to say EACCES or EROFS of a directory that is there.
+            if not self._is_directory(path):
+                raise
+
+    def _is_directory(self, path: str) -> bool:
+        """The is_dir of pathlib: unlike os.path's, it lets a refusal through."""
+        try:
+            return stat.S_ISDIR(self._kernel.stat(path).st_mode)
+        except OSError as error:
+            if error.errno not in _ABSENT:
+                raise
+            return False
+
+    def _forget(self, removed: str) -> None:
+        # The newer cache knows no single path.
+        del removed
+        self._made.clear()

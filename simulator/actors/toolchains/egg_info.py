@@ -1,4 +1,4 @@
-"""The egg_info command of setuptools 69.5.1: PKG-INFO by temporary file and rename, the rest written in place.
+"""The egg_info command of setuptools: PKG-INFO by temporary file and rename, the rest written in place.
 
 Guarantee: every look and every change at the egg-info directory that another build can notice, in order: the
 temporary file (O_EXCL, mode 0600, made readable, renamed), the flag file of zip safety, the writers in the order
@@ -27,7 +27,7 @@ from simulator.manifest import FileSpec, content
 if TYPE_CHECKING:
     from cache_core.kernel import Kernel
     from simulator.actors.toolchains.base import BuildRequest
-    from simulator.actors.toolchains.distutils import Distutils
+    from simulator.actors.toolchains.process import Process
 
 # The writers' files in the order of setuptools' entry points; PKG-INFO and the flag come before them.
 _WRITTEN = (
@@ -48,16 +48,16 @@ _NEW_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READABLE = stat.S_IRGRP | stat.S_IROTH
 
 
-def write_egg_info(kernel: Kernel, distutils: Distutils, request: BuildRequest) -> None:
+def write_egg_info(process: Process) -> None:
     """Bring the egg-info directory up to date.
 
     Raises:
         ToolchainError: distutils could not make or touch the directory.
         OSError: anything else.
     """
-    directory = f"{request.source}/{request.package.build.egg_info}"
+    kernel, request, directory = process.kernel, process.request, process.egg_info
     files = {file.path: file for file in request.package.build.egg_info_files}
-    distutils.mkpath(directory)
+    process.distutils.mkpath(directory)
     try:
         kernel.utime(directory)
     except OSError as error:

@@ -1,7 +1,7 @@
 """What a whole wheel holds: for the oracle that opens what a build has published.
 
-Guarantee: derived from the manifest alone, by the same rules as a build that meets nobody. A wheel that differs
-(RECORD aside) is missing something, truncated, or carries something foreign.
+Guarantee: derived from the manifest and the release alone, by the same rules as a build that meets nobody. A wheel
+that differs (RECORD aside) is missing something, truncated, or carries something foreign.
 """
 
 from __future__ import annotations
@@ -9,60 +9,89 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from simulator.actors.toolchains.dist_info import LEFT_OUT
-from simulator.manifest import FileSpec, WheelManifest, content
+from simulator.actors.toolchains.dist_info import (
+    LEFT_OUT,
+    METADATA,
+    WHEEL,
+    license_name,
+    metadata_bytes,
+    namespaces_bytes,
+    wheel_file_bytes,
+)
+from simulator.actors.toolchains.install_commands import data_directory, namespace_modules
+from simulator.manifest import FileSpec, content
 
 if TYPE_CHECKING:
-    from simulator.manifest import SdistManifest
+    from simulator.actors.toolchains.names import WheelNames
+    from simulator.actors.toolchains.releases import Release
+    from simulator.manifest import BuildSpec, SdistManifest, WheelManifest
 
 # Written from what was read, so it is as wrong as the wheel is.
 _RECORD = ".dist-info/RECORD"
-_WRITTEN_BY_CONVERSION = ("METADATA", "WHEEL")
 
 
-def expected_wheel_files(package: SdistManifest | WheelManifest) -> dict[str, bytes]:
-    """Path in the wheel to its bytes, RECORD left out."""
-    if isinstance(package, WheelManifest):
-        return {
-            file.path: content(package.identifier, file) for file in package.files if not file.path.endswith(_RECORD)
-        }
-    return {**_modules_and_data(package), **_dist_info(package)}
+def published_files(package: WheelManifest) -> dict[str, bytes]:
+    """What a downloaded wheel holds: path in it to its bytes, RECORD left out."""
+    return {file.path: content(package.identifier, file) for file in package.files if not file.path.endswith(_RECORD)}
 
 
-def _modules_and_data(package: SdistManifest) -> dict[str, bytes]:
+def expected_wheel_files(package: SdistManifest, release: Release, names: WheelNames) -> dict[str, bytes]:
+    """What a wheel that was built holds: path in it to its bytes, RECORD left out."""
+    sources = {file.path: content(package.identifier, file) for file in package.files}
+    places = {**_modules_and_data(package), **_beside_modules(package.build, names)}
+    files = {place: sources[path] for place, path in places.items()}
+    if package.build.namespace_packages:
+        for place in namespace_modules(package.build):
+            files.pop(place, None)
+        files[names.namespaces] = namespaces_bytes(package, names)
+    return {**files, **_dist_info(package, release, names, sources)}
+
+
+def _modules_and_data(package: SdistManifest) -> dict[str, str]:
+    """Path in the wheel to path in the sources."""
     build = package.build
-    directories = {build.directory_of(name) for name in build.packages}
-    modules = {_module_path(package, module) for module in build.py_modules}
-    return {
-        build.installed_path(file.path): content(package.identifier, file)
-        for file in package.files
-        if file.path in build.package_data
-        or file.path in modules
-        or (_is_module(file.path) and os.path.dirname(file.path) in directories)
-    }
-
-
-def _module_path(package: SdistManifest, module: str) -> str:
-    parent, _, name = module.rpartition(".")
-    return "/".join(part for part in (package.build.directory_of(parent), f"{name}.py") if part)
+    known = {file.path for file in package.files}
+    places = {}
+    for name in build.packages:
+        inside = build.directory_of(name)
+        for path in known:
+            if os.path.dirname(path) == inside and _is_module(path):
+                places["/".join((*name.split("."), os.path.basename(path)))] = path
+    for module in build.py_modules:
+        parent, _, name = module.rpartition(".")
+        for file in (f"{name}.py", "__init__.py") if parent else (f"{name}.py",):
+            path = "/".join(part for part in (build.directory_of(parent), file) if part)
+            if path in known:
+                places["/".join(part for part in (*parent.split("."), file) if part)] = path
+    return places | {build.installed_path(path): path for path in build.package_data}
 
 
 def _is_module(path: str) -> bool:
     return path.endswith(".py") and not os.path.basename(path).startswith(".")
 
 
-def _dist_info(package: SdistManifest) -> dict[str, bytes]:
+def _beside_modules(build: BuildSpec, names: WheelNames) -> dict[str, str]:
+    """Scripts, headers and data files: path in the wheel to path in the sources."""
+    places = {f"{names.data}/scripts/{os.path.basename(path)}": path for path in build.scripts}
+    places |= {f"{names.data}/headers/{os.path.basename(path)}": path for path in build.headers}
+    for directory, paths in build.data_files:
+        inside = data_directory(names.data, directory)
+        places |= {f"{inside}/{os.path.basename(path)}": path for path in paths}
+    return places
+
+
+def _dist_info(
+    package: SdistManifest, release: Release, names: WheelNames, sources: dict[str, bytes]
+) -> dict[str, bytes]:
     build, identifier = package.build, package.identifier
     files: dict[str, bytes] = {}
     for file in build.egg_info_files:
         data = content(identifier, FileSpec(f"{build.egg_info}/{file.path}", file.size))
         blank_links = file.path == "dependency_links.txt" and not data.strip()
-        if file.path not in LEFT_OUT and not blank_links:
+        if os.path.basename(file.path) not in LEFT_OUT and not blank_links:
             files[file.path] = data
-    for file in build.dist_info_files:
-        if file.path in _WRITTEN_BY_CONVERSION:
-            files[file.path] = content(identifier, FileSpec(f"{build.dist_info}/{file.path}", file.size))
-    sizes = {file.path: file for file in package.files}
+    files[METADATA] = metadata_bytes(package, release, names)
+    files[WHEEL] = wheel_file_bytes(package, release, names)
     for path in build.license_files:
-        files[os.path.basename(path)] = content(identifier, sizes[path])
-    return {f"{build.dist_info}/{name}": data for name, data in files.items()}
+        files[license_name(release, path)] = sources[path]
+    return {f"{names.dist_info}/{name}": data for name, data in files.items()}

@@ -1,6 +1,6 @@
 """What differs between releases of setuptools, as far as the calls of a build differ: one row each.
 
-A further release is a row here, once its row is compared with a trace of a real build
+A further release is a row here, once what it does is compared with a trace of a real build
 (docs/reference/toolchains.md says how). Facts were read in the wheels of the releases; what is the same in all of
 them is code, in the other files of this package.
 """
@@ -8,6 +8,16 @@ them is code, in the other files of this package.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from simulator.actors.toolchains.distutils import Distutils, DistutilsOnPathlib
+from simulator.actors.toolchains.names import normalised, with_dots
+from simulator.actors.toolchains.rmtree import chmod_and_retry, reraise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulator.actors.toolchains.rmtree import Handler
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,20 +28,64 @@ class Release:
         name: as users write it, e.g. ``setuptools-69.5.1``.
         revision: of the emulation; raised whenever its calls change, so that old tokens are refused.
         requirements: what pip installs to have the real one.
+        generator: as WHEEL names it.
+        distutils: its file utilities.
+        removal: what answers an error while the staging tree is removed.
+        written: how it writes a project's name in the names of the wheel and of what is in it.
+        converts_metadata: METADATA is made from the headers of PKG-INFO and from requires.txt; else it is a copy.
+        licenses: directory in the dist-info for license files, each under its path in the sources; empty where they
+            lie in the dist-info itself, each under its last name.
     """
 
     name: str
     revision: int
     requirements: tuple[str, ...]
+    generator: str
+    distutils: type[Distutils]
+    removal: Handler
+    written: Callable[[str], str]
+    converts_metadata: bool
+    licenses: str
 
 
 RELEASES: dict[str, Release] = {
     release.name: release
     for release in (
-        # The last one before bdist_wheel moved into setuptools (70.1), with the wheel project's of its time.
-        Release("setuptools-69.5.1", 1, ("setuptools==69.5.1", "wheel==0.43.0")),
-        # bdist_wheel is its own.
-        Release("setuptools-75.6.0", 1, ("setuptools==75.6.0",)),
-        Release("setuptools-84.2.1", 1, ("setuptools==84.2.1",)),
+        # bdist_wheel is the wheel project's, and so is the handler that makes directories 0200.
+        Release(
+            name="setuptools-69.5.1",
+            revision=1,
+            requirements=("setuptools==69.5.1", "wheel==0.43.0"),
+            generator="bdist_wheel (0.43.0)",
+            distutils=Distutils,
+            removal=chmod_and_retry,
+            written=with_dots,
+            converts_metadata=True,
+            licenses="",
+        ),
+        # bdist_wheel is its own (since 70.1), and its handler acts on Windows only.
+        Release(
+            name="setuptools-75.6.0",
+            revision=1,
+            requirements=("setuptools==75.6.0",),
+            generator="setuptools (75.6.0)",
+            distutils=DistutilsOnPathlib,
+            removal=reraise,
+            written=with_dots,
+            converts_metadata=False,
+            licenses="",
+        ),
+        # Names are normalised, and license files have a directory (PEP 639).
+        Release(
+            name="setuptools-84.2.1",
+            revision=1,
+            requirements=("setuptools==84.2.1",),
+            generator="setuptools (84.2.1)",
+            distutils=DistutilsOnPathlib,
+            removal=reraise,
+            written=normalised,
+            converts_metadata=False,
+            licenses="licenses",
+        ),
     )
 }
