@@ -16,7 +16,6 @@ CACHESTORM_TOOLS names another. Where it cannot be written, a directory of ours 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -27,7 +26,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import platformdirs
-import trio
 
 from cache_core.kernel import REAL
 from cache_core.removal import remove_tree
@@ -35,11 +33,12 @@ from simulator.actors.toolchains.releases import RELEASES
 from simulator.errors import MachineError
 from simulator.naming import known_name
 from simulator.tools.children import run_child
+from simulator.tools.file_lock import held
 from simulator.tools.interpreters import find_interpreter, with_our_packages
 from simulator.tools.pip_errors import installation_error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from simulator.tools.interpreters import Interpreter
 
@@ -47,8 +46,6 @@ STORE_VARIABLE = "CACHESTORM_TOOLS"
 
 _MARK = "complete"
 _NOTES = "virtualenv"
-# How long somebody who waits for another process does not notice that it is done.
-_LOCK_POLL_SECONDS = 0.05
 # A tool of 20 MB over a slow line takes minutes; what takes longer hangs.
 _INSTALL_SECONDS_MAX = 900.0
 # pip's five take ten seconds where there is no network at all.
@@ -109,7 +106,7 @@ async def environment(
     made = _place(store, key)
     if not _is_made(made):
         try:
-            async with _locked(f"{made.directory}.lock", key, tell) as lock:
+            async with held(f"{made.directory}.lock", key, tell) as lock:
                 if not _is_made(made):
                     tell(f"making the environment {key}")
                     await _make(made, requirements, interpreter, lock)
@@ -169,32 +166,6 @@ def _key(requirements: Sequence[str], interpreter: Interpreter) -> str:
 def _is_made(made: Environment) -> bool:
     # The second is a link to a Python that may have been uninstalled since.
     return os.path.exists(f"{made.directory}/{_MARK}") and os.path.exists(made.python)
-
-
-@contextlib.asynccontextmanager
-async def _locked(path: str, what: str, tell: Callable[[str], None]) -> AsyncIterator[int]:
-    """Hold the lock of one environment; closing it, not unlocking, ends it: children may hold it longer."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        told = False
-        while not _take(fd):
-            if not told:
-                tell(f"waiting for another process, which makes {what}")
-                told = True
-            # Without a bound: who holds it is at work, or dead and then it is free.
-            await trio.sleep(_LOCK_POLL_SECONDS)
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def _take(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 async def _make(made: Environment, requirements: Sequence[str], interpreter: Interpreter, lock: int) -> None:
