@@ -53,6 +53,7 @@ from simulator.verdict import cleaner_outcome, emptied, judged, read_residue
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from simulator.engine.actor import Shown
     from simulator.engine.kernel import GatedKernel
     from simulator.engine.trace import RawStep
     from simulator.ground.sandbox import Sandbox
@@ -69,13 +70,13 @@ CLEANER_FAILURES = (OSError, CacheError)
 class Observer(Protocol):
     """Who watches a run; called between steps, in the run's own thread."""
 
-    def storm_begins(self, round_number: int, actors: list[Actor]) -> None:
+    def storm_begins(self, round_number: int, actors: Sequence[Shown]) -> None:
         """A storm begins; `actors` change under the observer's eyes."""
 
     def storm_ends(self, round_number: int, builds: tuple[BuildOutcome, ...], residue: Residue, cache: str) -> None:
         """The storm is over; the cache at `cache` may be read."""
 
-    def cleaner_begins(self, round_number: int, name: str, actors: list[Actor]) -> None:
+    def cleaner_begins(self, round_number: int, name: str, actors: Sequence[Shown]) -> None:
         """A cleaner gets the residue."""
 
     def cleaner_ends(self, round_number: int, outcome: CleanerOutcome) -> None:

@@ -16,8 +16,10 @@ from simulator.cli.parameters import DEFAULT_SEED, SEED, Duration, debug_option,
 from simulator.cli.signals import Interruption
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from simulator.cli.running import Runner
-    from simulator.engine.actor import Actor
+    from simulator.engine.actor import Shown
     from simulator.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport
     from simulator.report.live import View
     from simulator.report.text import Report
@@ -129,7 +131,7 @@ class _Narrator:
         self._view = view
         self._out = out
 
-    def storm_begins(self, round_number: int, actors: list[Actor]) -> None:
+    def storm_begins(self, round_number: int, actors: Sequence[Shown]) -> None:
         """Curtain."""
         del round_number
         self._view.begin(f"{len(actors)} builds share one cache:", actors)
@@ -141,7 +143,7 @@ class _Narrator:
         self._out.builds(builds)
         self._out.residue(residue)
 
-    def cleaner_begins(self, round_number: int, name: str, actors: list[Actor]) -> None:
+    def cleaner_begins(self, round_number: int, name: str, actors: Sequence[Shown]) -> None:
         """Next."""
         del round_number
         self._out.line()

@@ -15,11 +15,11 @@ from simulator.report.words import counted
 from simulator.solo import solo
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from simulator.actors.toolchains.base import Toolchain
     from simulator.cli.signals import Interruption
-    from simulator.engine.actor import Actor
+    from simulator.engine.actor import Shown
     from simulator.fidelity import Row
     from simulator.manifest import SdistManifest
     from simulator.orchestrator import Observer
@@ -36,7 +36,7 @@ class Watcher:
     def __init__(self, view: View) -> None:
         self._view = view
 
-    def storm_begins(self, round_number: int, actors: list[Actor]) -> None:
+    def storm_begins(self, round_number: int, actors: Sequence[Shown]) -> None:
         """The first storm is shown; the others are the same."""
         if round_number == 1:
             self._view.begin(f"the storm: {counted(len(actors), 'actor')} on one cache", actors)
@@ -47,7 +47,7 @@ class Watcher:
         if round_number == 1:
             self._view.end()
 
-    def cleaner_begins(self, round_number: int, name: str, actors: list[Actor]) -> None:
+    def cleaner_begins(self, round_number: int, name: str, actors: Sequence[Shown]) -> None:
         """A cleaner gets the whole residue."""
         again = "" if round_number == 1 else ", after the same storm again"
         self._view.begin(f"the cleaner {name}{again}", actors)

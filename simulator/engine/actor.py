@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,29 @@ Call = tuple[
     "tuple[Any, ...]",
     "dict[str, Any] | None",
 ]
+
+
+class Shown(Protocol):
+    """What is shown of a party while it works; it changes under the eyes of who looks.
+
+    Attributes:
+        name: whose line it is.
+        phase: where it is.
+        status: one of the words above.
+        killed: whether it was.
+        progress: how far it came, for people.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def phase(self) -> str: ...  # noqa: D102
+    @property
+    def status(self) -> str: ...  # noqa: D102
+    @property
+    def killed(self) -> bool: ...  # noqa: D102
+    @property
+    def progress(self) -> str: ...  # noqa: D102
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +91,11 @@ class Actor:
     last_failure: RawStep | None = None
     descriptors: dict[int, str] = field(default_factory=dict)
     locks: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def progress(self) -> str:
+        """How far it came, for people."""
+        return f"{self.steps:,} steps"
 
     def enter(self, phase: str) -> None:
         """A phase begins; whoever watches the run is asked before the next step."""

@@ -18,10 +18,10 @@ from simulator.actors.toolchains.base import PHASES
 from simulator.engine.actor import BLOCKED, DONE, STALLED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import TextIO
 
-    from simulator.engine.actor import Actor
+    from simulator.engine.actor import Shown
 
 _REDRAW_SECONDS = 0.1
 
@@ -38,7 +38,7 @@ _STATUS = {BLOCKED: "waits for a lock", STALLED: "stands still"}
 class View(Protocol):
     """Shows actors at work."""
 
-    def begin(self, title: str, actors: list[Actor]) -> None:
+    def begin(self, title: str, actors: Sequence[Shown]) -> None:
         """Somebody sets to work."""
 
     def look(self) -> None:
@@ -53,13 +53,13 @@ class PlainView:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._actors: list[Actor] = []
+        self._actors: Sequence[Shown] = ()
         self._told: set[tuple[str, str]] = set()
 
-    def begin(self, title: str, actors: list[Actor]) -> None:
+    def begin(self, title: str, actors: Sequence[Shown]) -> None:
         """A title."""
         self._print(title)
-        self._actors = list(actors)
+        self._actors = tuple(actors)
         self._told = set()
 
     def look(self) -> None:
@@ -73,13 +73,13 @@ class PlainView:
         """Say who ended last."""
         self.look()
 
-    def _tell(self, actor: Actor, doing: str) -> None:
+    def _tell(self, actor: Shown, doing: str) -> None:
         self._told.add((actor.name, doing))
         if actor.status == DONE:
             how = "is killed" if actor.killed else "ends"
             # A cleaner's only phase is its name.
             where = f" in {actor.phase}" if _builds(actor) else ""
-            self._print(f"  {actor.name} {how}{where} after {actor.steps:,} steps")
+            self._print(f"  {actor.name} {how}{where} after {actor.progress}")
         elif doing not in _UNTOLD:
             self._print(f"  {actor.name} {doing}")
 
@@ -93,14 +93,14 @@ class TerminalView:
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = Console(file=stream, highlight=False)
         self._clock = clock
-        self._actors: list[Actor] = []
+        self._actors: Sequence[Shown] = ()
         self._live: Live | None = None
         self._next = 0.0
 
-    def begin(self, title: str, actors: list[Actor]) -> None:
+    def begin(self, title: str, actors: Sequence[Shown]) -> None:
         """Start a block of lines."""
         self._console.print(Text(title, style="bold"))
-        self._actors = list(actors)
+        self._actors = tuple(actors)
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
         self._live.start()
         self._next = self._clock()
@@ -124,12 +124,12 @@ class TerminalView:
         lines = Text(no_wrap=True)
         for place, actor in enumerate(self._actors):
             status, style = _state(actor)
-            lines.append(f"{'' if place == 0 else chr(10)}  {actor.name:<{width}}  {actor.steps:>6,} steps  ")
+            lines.append(f"{'' if place == 0 else chr(10)}  {actor.name:<{width}}  {actor.progress:>12}  ")
             lines.append(f"{actor.phase:<18}{status}", style=style)
         return lines
 
 
-def _state(actor: Actor) -> tuple[str, str]:
+def _state(actor: Shown) -> tuple[str, str]:
     if actor.killed:
         return "killed", "red"
     if actor.status == DONE:
@@ -137,7 +137,7 @@ def _state(actor: Actor) -> tuple[str, str]:
     return _STATUS.get(actor.status, ""), "yellow" if actor.status in _STATUS else ""
 
 
-def _doing(actor: Actor) -> str:
+def _doing(actor: Shown) -> str:
     if actor.status == DONE:
         return DONE
     if actor.status in _STATUS:
@@ -150,5 +150,5 @@ def _doing(actor: Actor) -> str:
     return _INSTALLING if actor.phase == INSTALL else _FETCHING
 
 
-def _builds(actor: Actor) -> bool:
+def _builds(actor: Shown) -> bool:
     return actor.name.startswith(_BUILD)
