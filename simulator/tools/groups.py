@@ -32,6 +32,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _PR_GET_CHILD_SUBREAPER = 37
 _libc = ctypes.CDLL(None, use_errno=True)
 
+UMASK = 0o022
 # What a build gets to end by itself when its time is up: it may want to remove its temporary files.
 GRACE_SECONDS = 2.0
 # Each look finds the children of what the last one killed: a chain of daemons that long is no build.
@@ -118,6 +119,7 @@ async def run_group(
             env=dict(variables),
             cwd=directory,
             start_new_session=True,
+            umask=UMASK,
         )
     finally:
         os.close(fd)
@@ -139,6 +141,12 @@ async def run_group(
             await _reap_group(process.pid)
         group.code = process.returncode
         group.seconds = time.monotonic() - start
+
+
+def read_output(path: str) -> str:
+    """What a command printed; bytes that are no UTF-8 are escaped."""
+    with open(path, encoding="utf-8", errors="backslashreplace") as file:
+        return file.read()
 
 
 def _send(leader: int, number: int) -> None:
