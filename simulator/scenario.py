@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from simulator.manifest import FILE_MODE, BuildSpec
+from simulator.strategies.staggered import START_GAP
 from simulator.strategies.sticky import SWITCH_PROBABILITY
 
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ class Schedule:
     Attributes:
         strategy: name in `simulator.strategies.STRATEGIES`.
         switch_probability: of ``sticky``.
+        start_gap: of ``sticky``: mean number of steps between two arrivals.
         quantum: of ``round-robin``.
         segments: of ``replay``: a schedule in segments.
     """
 
     strategy: str = "sticky"
     switch_probability: float = SWITCH_PROBABILITY
+    start_gap: int = START_GAP
     quantum: int = 1
     segments: str = ""
 

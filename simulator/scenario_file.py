@@ -20,12 +20,14 @@ from simulator.actors.install import DOWNLOAD, INSTALL, LOOK_UP, UNPACK
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import PHASES
 from simulator.engine.faults import ACTIONS, BUILD_ERROR, RandomFaults, parse_fault
+from simulator.engine.gate import STEPS_MAX
 from simulator.errors import BadInputError
 from simulator.manifest import load_packages, load_requirements
 from simulator.naming import known_name, unknown_message
 from simulator.oracles import ORACLES
 from simulator.scenario import BUILDS_MAX, Expect, Scenario, Schedule
 from simulator.strategies import SAMPLERS
+from simulator.strategies.staggered import START_GAP
 from simulator.strategies.sticky import SWITCH_PROBABILITY
 
 if TYPE_CHECKING:
@@ -101,6 +103,7 @@ class _RandomFaults(_Table):
 class _Schedule(_Table):
     strategy: Annotated[str, _one_of("strategy", SAMPLERS)] = "sticky"
     switch_probability: Probability = SWITCH_PROBABILITY
+    start_gap: Annotated[int, pydantic.Field(ge=0, le=STEPS_MAX)] = START_GAP
     quantum: Annotated[int, pydantic.Field(ge=1)] = 1
 
 
@@ -284,6 +287,7 @@ def _resolve(name: str, origin: str, file: _File) -> Scenario:
         schedule=Schedule(
             strategy=file.schedule.strategy,
             switch_probability=file.schedule.switch_probability,
+            start_gap=file.schedule.start_gap,
             quantum=file.schedule.quantum,
         ),
         faults=tuple(parse_fault(spec) for spec in storm.faults),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from simulator.strategies.replay import Replay
 from simulator.strategies.round_robin import RoundRobin
+from simulator.strategies.staggered import Staggered
 from simulator.strategies.sticky import Sticky
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 # What a scenario may name; each is made from the scenario's schedule.
 SAMPLERS: dict[str, Callable[[Schedule], Strategy]] = {
-    "sticky": lambda schedule: Sticky(schedule.switch_probability),
+    "sticky": lambda schedule: Staggered(Sticky(schedule.switch_probability), schedule.start_gap),
     "round-robin": lambda schedule: RoundRobin(schedule.quantum),
 }
 # What a run may use: `replay` comes with a token.
@@ -27,7 +28,7 @@ STRATEGIES: dict[str, Callable[[Schedule], Strategy]] = {
 
 # For people (`cachestorm list strategies`).
 STRATEGY_SUMMARIES = {
-    "sticky": "random walk that keeps running the current actor, and switches with a small probability",
+    "sticky": "actors arrive one by one; the current one goes on, and with a small probability another takes over",
     "round-robin": "everybody in turn, a fixed number of steps each",
     "replay": "a recorded schedule, segment by segment (from a token)",
 }

@@ -122,7 +122,9 @@ def install_of(options):
         return install
 
     def install_with_an_uncounted_call(kernel, job, enter_phase):
-        install(kernel, job, enter_phase)
-        UNCOUNTED[options.uncounted](job.cache)
+        try:
+            install(kernel, job, enter_phase)
+        finally:
+            UNCOUNTED[options.uncounted](job.cache)
 
     return install_with_an_uncounted_call
