@@ -30,6 +30,16 @@ TOOLCHAIN = TOOLCHAINS["setuptools-69.5.1"]
 WITHOUT_HANDLER = SetuptoolsBuild(replace(RELEASES[TOOLCHAIN.name], removal=reraise))
 STAGING = "build/bdist.linux-x86_64/wheel"
 
+TRACES = os.path.join(HERE, "../data/traces")
+# As the files of traces call what they were made with.
+MADE_WITH = {name: "-".join(release.requirements).replace("==", "-") for name, release in RELEASES.items()}
+TRACED = [
+    (name, key)
+    for name in TOOLCHAINS
+    for key in SDISTS
+    if os.path.exists(f"{TRACES}/bdist-wheel-{key.replace('==', '-')}-{MADE_WITH[name]}.tsv")
+]
+
 
 class RecordingKernel:
     """The real kernel; before each call it asks `before`, and afterwards it keeps a step."""
@@ -130,17 +140,21 @@ def wheel_files(path):
 # Alone.
 
 
-@pytest.mark.parametrize("key", SDISTS)
-def test_solo_build_makes_the_rows_of_the_real_one(key, tree):
-    name = key.replace("==", "-")
-    trace = os.path.join(HERE, f"../data/traces/bdist-wheel-{name}-setuptools-69.5.1-wheel-0.43.0.tsv")
+def test_every_toolchain_is_compared_with_a_real_one():
+    assert {name for name, _ in TRACED} == set(TOOLCHAINS)
+    assert len(TRACED) >= 7
+
+
+@pytest.mark.parametrize(("name", "key"), TRACED)
+def test_solo_build_makes_the_rows_of_the_real_one(name, key, tree):
+    trace = f"{TRACES}/bdist-wheel-{key.replace('==', '-')}-{MADE_WITH[name]}.tsv"
     with open(trace, encoding="utf-8") as stream:
         reference = from_tsv(stream.read())
     unpack(PACKAGES[key], tree)
     kernel = RecordingKernel()
     kernel.mkdir(f"{tree}/dist")
 
-    build(kernel, key, tree)
+    build(kernel, key, tree, TOOLCHAINS[name])
 
     comparison = compare(rows(kernel.steps, tree), reference)
     assert comparison.first_differences == ()
@@ -149,11 +163,12 @@ def test_solo_build_makes_the_rows_of_the_real_one(key, tree):
     assert comparison.phase_order_same, (phases(rows(kernel.steps, tree)), phases(reference))
 
 
+@pytest.mark.parametrize("name", TOOLCHAINS)
 @pytest.mark.parametrize("key", SDISTS)
-def test_solo_wheel_is_whole(key, tree):
+def test_solo_wheel_is_whole(key, name, tree):
     unpack(PACKAGES[key], tree)
-    filename = build(REAL, key, tree)
-    assert wheel_files(f"{tree}/dist/{filename}") == TOOLCHAIN.expected_files(PACKAGES[key])
+    filename = build(REAL, key, tree, TOOLCHAINS[name])
+    assert wheel_files(f"{tree}/dist/{filename}") == TOOLCHAINS[name].expected_files(PACKAGES[key])
     assert os.listdir(f"{tree}/build/bdist.linux-x86_64") == []
     assert os.listdir(f"{tree}/dist") == [filename]
 
@@ -175,10 +190,11 @@ def test_phases_are_told_in_the_order_of_the_package(tree):
     ]  # fmt: skip
 
 
-def test_solo_build_never_sets_mode_0200(tree):
+@pytest.mark.parametrize("name", TOOLCHAINS)
+def test_solo_build_never_sets_mode_0200(name, tree):
     unpack(PACKAGES["jaeger-client==4.3.0"], tree)
     kernel = RecordingKernel()
-    build(kernel, "jaeger-client==4.3.0", tree)
+    build(kernel, "jaeger-client==4.3.0", tree, TOOLCHAINS[name])
     assert not [step for step in kernel.steps if step.mode == 0o200]
 
 

@@ -51,7 +51,7 @@ def install_egg_info(process: Process) -> None:
     unpack_directory(kernel, process.egg_info, target)
     if process.build.namespace_packages:
         data = namespaces_bytes(process.request.package, process.names)
-        write_file(kernel, f"{process.tree}/{process.names.namespaces}", data)
+        write_file(kernel, f"{process.purelib}/{process.names.namespaces}", data)
 
 
 def egg_info_to_dist_info(process: Process) -> None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import errno
 import os
+import posixpath
 import stat
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from simulator.actors.toolchains.base import (
@@ -59,12 +61,18 @@ class Distutils:
         self._root = root
         self._made: set[str] = set()
 
+    @staticmethod
+    def native(path: str) -> str:
+        """How a path of the setup script, or an option of a command, is written from here on."""
+        return path
+
     def mkpath(self, path: str) -> None:
         """Make a directory and its missing parents, unless this process made it before.
 
         Raises:
             ToolchainError: COULD_NOT_CREATE.
         """
+        path = posixpath.normpath(path)
         if isdir(self._kernel, path) or path in self._made:
             return
         head, missing = os.path.dirname(path), [path]
@@ -98,7 +106,7 @@ class Distutils:
         if not isfile(kernel, source):
             raise ToolchainError(NOT_A_FILE, source)
         if isdir(kernel, target):
-            target = f"{target}/{os.path.basename(source)}"
+            target = posixpath.join(target, os.path.basename(source))
         if not force and not self._newer(source, target):
             return
         self._copy_contents(source, target)
@@ -214,8 +222,14 @@ class DistutilsOnPathlib(Distutils):
     """The newer file utilities: mkpath is pathlib's mkdir, with its parents, of a directory that may be there.
 
     It tries before it looks, so alone it fails where the older one would not have tried: on a directory that is
-    there (EEXIST), and on one whose parent is not (ENOENT).
+    there (EEXIST), and on one whose parent is not (ENOENT). Paths go through pathlib as well, which writes nothing as
+    a dot: the place where modules are installed, nothing below the staging tree, is ``wheel/.``.
     """
+
+    @staticmethod
+    def native(path: str) -> str:
+        """As `Distutils.native`."""
+        return str(PurePosixPath(path))
 
     def mkpath(self, path: str) -> None:
         """As `Distutils.mkpath`.
@@ -224,6 +238,7 @@ class DistutilsOnPathlib(Distutils):
             ToolchainError: COULD_NOT_CREATE.
             OSError: the look whether it is there, for a message, was refused.
         """
+        path = self.native(path)
         if path in self._made:
             return
         self._is_directory(path)

@@ -36,10 +36,10 @@ def install_lib(process: Process) -> None:
     if not isdir(process.kernel, process.lib):
         return
     if process.build.namespace_packages:
-        left_out = {f"{process.tree}/{path}" for path in namespace_modules(process.build)}
-        unpack_directory(process.kernel, process.lib, process.tree, left_out)
+        left_out = {f"{process.purelib}/{path}" for path in namespace_modules(process.build)}
+        unpack_directory(process.kernel, process.lib, process.purelib, left_out)
     else:
-        process.distutils.copy_tree(process.lib, process.tree)
+        process.distutils.copy_tree(process.lib, process.purelib)
 
 
 def namespaces(build: BuildSpec) -> list[str]:
@@ -72,11 +72,12 @@ def install_data(process: Process) -> None:
     if not process.build.data_files:
         return
     process.enter_phase(INSTALL_DATA)
-    process.distutils.mkpath(f"{process.data}/data")
-    for directory, paths in process.build.data_files:
-        target = f"{process.tree}/{data_directory(process.names.data, directory)}"
-        if directory:
-            process.distutils.mkpath(target)
+    data = f"{process.data}/data"
+    process.distutils.mkpath(data)
+    for declared, paths in process.build.data_files:
+        directory = process.distutils.native(declared)
+        target = f"{process.tree}{directory}" if directory.startswith("/") else posixpath.join(data, directory)
+        process.distutils.mkpath(target)
         for path in paths:
             process.distutils.copy_file(f"{process.source}/{path}", target, preserve_mode=True)
 

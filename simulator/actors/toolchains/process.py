@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ class Process:
         lib: absolute path of build/lib, where modules are collected.
         scripts: absolute path of the directory where scripts are collected.
         tree: absolute path of the staging tree, which becomes the wheel.
+        purelib: the same place, as the commands write it that install modules and the egg-info.
         enter_phase: told the name of each phase.
     """
 
@@ -42,6 +44,7 @@ class Process:
     lib: str
     scripts: str
     tree: str
+    purelib: str
     enter_phase: Callable[[str], None]
 
     @property
@@ -62,7 +65,7 @@ class Process:
     @property
     def staged_egg_info(self) -> str:
         """Absolute path of its copy in the staging tree."""
-        return f"{self.tree}/{self.names.egg_info}"
+        return f"{self.purelib}/{self.names.egg_info}"
 
     @property
     def dist_info(self) -> str:
@@ -95,6 +98,7 @@ def start(
         python: version of the interpreter, e.g. ``3.11``.
     """
     base = f"{request.source}/build"
+    tree = f"{base}/bdist.{platform}/wheel"
     return Process(
         kernel=kernel,
         request=request,
@@ -103,6 +107,7 @@ def start(
         distutils=release.distutils(kernel, request.source),
         lib=f"{base}/lib",
         scripts=f"{base}/scripts-{python}",
-        tree=f"{base}/bdist.{platform}/wheel",
+        tree=tree,
+        purelib=posixpath.join(tree, release.distutils.native("")).rstrip("/"),
         enter_phase=enter_phase,
     )

@@ -12,6 +12,7 @@ raise, or return and let the walk go on.
 from __future__ import annotations
 
 import os
+import posixpath
 import stat
 from typing import TYPE_CHECKING, Protocol
 
@@ -110,7 +111,8 @@ def rmtree(kernel: Kernel, path: str, handler: Handler = reraise) -> None:
         handler(kernel, LSTAT, path, error)
         return
     try:
-        fd = kernel.open(path, READ_FLAGS)
+        # Without dots: what is removed by this descriptor is then told under the path that the system knows it by.
+        fd = kernel.open(posixpath.normpath(path), READ_FLAGS)
     except OSError as error:
         handler(kernel, OPEN, path, error)
         return

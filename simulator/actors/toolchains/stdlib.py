@@ -69,6 +69,8 @@ def makedirs(kernel: Kernel, path: str, *, exist_ok: bool = False) -> None:
         # Somebody was faster: that is what was wanted.
         with suppress(FileExistsError):
             makedirs(kernel, parent, exist_ok=exist_ok)
+        if os.path.basename(path) == os.curdir:
+            return
     try:
         kernel.mkdir(path)
     except OSError:
