@@ -9,34 +9,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import NamedTuple
+
+from simulator.tools.strace_log import LogLine, log_line, whole_calls
 
 # Paths that do not exist; a stat of one says where in the run we are.
 MARKER = "/cachestorm-marker"
 
 _MARK = re.compile(rf'\w*stat\w*\(.*"{MARKER}/(?:begin|end/(?P<round>\d+)/(?P<steps>\d+))"')
 
-_LINE = re.compile(r"(?P<pid>\d+) +(?P<rest>.*)", re.DOTALL)
-_UNFINISHED = " <unfinished ...>"
-_RESUMED = re.compile(r"<\.\.\. (?P<name>\w+) resumed>(?P<rest>.*)", re.DOTALL)
-_CALL = re.compile(
-    r"(?P<name>\w+)\((?P<arguments>.*)\) += (?P<result>-?\d+|0x[0-9a-f]+|\?)(?:<.*>(?:\(deleted\))?)?"
-    r"(?: (?P<errno>E[A-Z0-9]+) \(.*\))?(?: \(.*\))?",
-    re.DOTALL,
-)
 # Calls that strace has no name for, and rings, whose entries are calls that it does not see at all.
 _OPAQUE = re.compile(r"(?:syscall_0x[0-9a-f]+|io_uring_\w+)\(")
 _THROUGH_PROC = re.compile(r'"/proc/(?:self|\d+)/fd(?:info)?/\d+')
-
-
-class LogLine(NamedTuple):
-    """One call, taken apart as far as that is alike for all calls."""
-
-    name: str
-    arguments: str
-    result: int
-    errno: str | None
-    text: str
 
 
 @dataclass
@@ -79,7 +62,7 @@ def read_log(lines, sandbox):
     parts, gaps = [], [[]]
     part = None
     name = sandbox.rpartition("/")[2]
-    for text in whole_calls(lines):
+    for _, text in whole_calls(lines):
         mark = _MARK.match(text)
         if mark and mark["round"]:
             part.round, part.steps = int(mark["round"]), int(mark["steps"])
@@ -93,37 +76,3 @@ def read_log(lines, sandbox):
             (gaps[-1] if part is None else part.lines).append(log_line(text))
     assert part is None, "the last part does not end"
     return Log(sandbox, parts, gaps)
-
-
-def whole_calls(lines):
-    """Calls without the process id, those that were interrupted by another thread's in one piece, where they began."""
-    begun = {}
-    waiting = []
-    for line in lines:
-        pid, text = _LINE.fullmatch(line.rstrip("\n")).group("pid", "rest")
-        if text.startswith(("+++", "---")):
-            continue
-        resumed = _RESUMED.fullmatch(text)
-        if resumed and pid in begun:
-            begun.pop(pid).append(resumed["rest"])
-        elif text.endswith(_UNFINISHED):
-            begun[pid] = [text.removesuffix(_UNFINISHED)]
-            waiting.append(begun[pid])
-        else:
-            waiting.append([text])
-        if not begun:
-            yield from map("".join, waiting)
-            waiting.clear()
-    yield from map("".join, waiting)
-
-
-def log_line(text):
-    """Take a call apart.
-
-    Raises:
-        AssertionError: it does not look like one.
-    """
-    match = _CALL.fullmatch(text)
-    assert match, f"not a call as strace writes it: {text}"
-    result = match["result"]
-    return LogLine(match["name"], match["arguments"], -1 if result == "?" else int(result, 0), match["errno"], text)

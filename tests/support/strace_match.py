@@ -24,7 +24,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from tests.support.strace_calls import Place, UnknownCallError, call_of
+from simulator.tools.strace_calls import Place, UnknownCallError, call_of
 
 LISTINGS = ("listdir", "scandir")
 OPENS = ("open", "opendir", "create", "create-excl")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.strace_calls import call_of
-from tests.support.strace_log import MARKER, log_line, read_log, whole_calls
+from simulator.tools.strace_calls import call_of
+from simulator.tools.strace_log import log_line, whole_calls
+from tests.support.strace_log import MARKER, read_log
 from tests.support.strace_match import differences
 
 SANDBOX = "/ground/cachestorm-1-0"
@@ -107,7 +108,7 @@ def test_calls_elsewhere_do_not_count():
 
 def test_a_call_that_another_thread_interrupts_is_one_call():
     lines = ['1 mkdir("/a", 0777 <unfinished ...>', "2 getpid() = 2", "1 <... mkdir resumed>) = 0", "1 +++ exited +++"]
-    assert list(whole_calls(lines)) == ['mkdir("/a", 0777) = 0', "getpid() = 2"]
+    assert list(whole_calls(lines)) == [(1, 'mkdir("/a", 0777) = 0'), (2, "getpid() = 2")]
 
 
 def test_names_are_read_as_they_are():

@@ -1,8 +1,10 @@
-"""What a line of strace says in the words of a trace: operation, place, target, mode, what it returned.
+"""What a line of strace (``-y``) says in the words of a trace: operation, place, target, mode, what it returned.
 
-The C library and Python choose between several calls for one operation (unlink and unlinkat, stat and newfstatat); to
-a trace they are the same, as long as they are one call on one path.
+Guarantee: a call that is none of the kernel's operations (`cache_core.kernel`) is never taken for one. The C library
+and Python choose between several calls for one operation (unlink and unlinkat, stat and newfstatat); to a trace they
+are the same, as long as they are one call on one path. Cost: each different line is read once.
 """
+# ruff: noqa: ARG001, ARG005 - all decoders are called alike
 
 from __future__ import annotations
 
@@ -11,7 +13,12 @@ import functools
 import os
 import re
 import stat
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulator.tools.strace_log import LogLine
 
 _AT_EMPTY_PATH = 0x1000
 
@@ -24,8 +31,23 @@ _ARGUMENT = re.compile(
 )
 
 
+class Descriptor(int):
+    """The number of a descriptor; `path`: what was behind it."""
+
+    path: str
+
+    def __new__(cls, number: int, path: str) -> Self:
+        """As `int`."""
+        made = super().__new__(cls, number)
+        made.path = path
+        return made
+
+
 class Place(NamedTuple):
-    """A name looked up from a descriptor (None: absolute, or from the working directory)."""
+    """A name looked up from a descriptor (None: absolute, or from the working directory).
+
+    Where strace did not show what is behind a descriptor, it is a plain number.
+    """
 
     fd: int | None
     name: str
@@ -48,8 +70,14 @@ class UnknownCallError(Exception):
     """A call that no operation of the kernel makes."""
 
 
+# Operation, place, target, mode, detail.
+_Told = tuple[str, Place, Place | str | None, int | None, object]
+if TYPE_CHECKING:
+    _Decoder = Callable[[LogLine, list[Any]], _Told]
+
+
 @functools.cache
-def call_of(line):
+def call_of(line: LogLine) -> Call:
     """Put a line into the words of a trace.
 
     Raises:
@@ -64,26 +92,32 @@ def call_of(line):
     return Call(operation, place, target, mode, line.errno, line.result, detail, line.text)
 
 
-def _arguments(text):
-    """Descriptors as numbers (AT_FDCWD as None), strings decoded, all else as text."""
-    found = []
+def _arguments(text: str) -> list[Any]:
+    """Descriptors as numbers (AT_FDCWD as None, as a path that is not given), strings decoded, all else as text."""
+    found: list[Any] = []
     for match in _ARGUMENT.finditer(text):
         if match["fd"] is not None:
-            found.append(None if match["fd"] == "AT_FDCWD" else int(match["fd"]))
+            found.append(None if match["fd"] == "AT_FDCWD" else Descriptor(int(match["fd"]), _text(match["seen"])))
         elif match["text"] is not None:
-            # C's escapes are Python's; what was cut is only ever data.
-            found.append(os.fsdecode(ast.literal_eval(f'b"{match["text"]}"')) + (match["cut"] or ""))
+            # What was cut is only ever data.
+            found.append(_text(match["text"]) + (match["cut"] or ""))
         else:
             word = match["struct"] or match["word"]
-            found.append(None if word == "AT_FDCWD" else word)
+            found.append(None if word in {"AT_FDCWD", "NULL"} else word)
     return found
 
 
-def _flags(text):
+def _text(shown: str) -> str:
+    """What strace shows with C's escapes, which are Python's."""
+    escaped = shown.replace('\\"', '"').replace('"', '\\"')
+    return os.fsdecode(ast.literal_eval(f'b"{escaped}"'))
+
+
+def _flags(text: str) -> set[str]:
     return set(text.split("|"))
 
 
-def _opened(place, flags):
+def _opened(place: Place, flags: set[str]) -> _Told:
     through = re.fullmatch(r"/proc/self/fdinfo/(\d+)", place.name)
     if through:
         return "mount-id", Place(int(through[1]), ""), None, None, None
@@ -96,87 +130,95 @@ def _opened(place, flags):
     return operation, place, None, None, None
 
 
-def _open(line, arguments):
+def _found(pattern: str, text: str) -> str:
+    """What `pattern` has in its parentheses; strace never leaves it out."""
+    match = re.search(pattern, text)
+    if match is None:
+        raise UnknownCallError(text)
+    return match[1]
+
+
+def _open(line: LogLine, arguments: list[Any]) -> _Told:
     return _opened(Place(None, arguments[0]), _flags(arguments[1]))
 
 
-def _openat(line, arguments):
+def _openat(line: LogLine, arguments: list[Any]) -> _Told:
     return _opened(Place(arguments[0], arguments[1]), _flags(arguments[2]))
 
 
-def _openat2(line, arguments):
-    return _opened(Place(arguments[0], arguments[1]), _flags(re.search(r"flags=([A-Z_|]+)", arguments[2])[1]))
+def _openat2(line: LogLine, arguments: list[Any]) -> _Told:
+    return _opened(Place(arguments[0], arguments[1]), _flags(_found(r"flags=([A-Z_|]+)", arguments[2])))
 
 
-def _with_length(operation):
+def _with_length(operation: str) -> _Decoder:
     return lambda line, arguments: (operation, Place(arguments[0], ""), None, None, line.result)
 
 
-def _by_descriptor(operation):
+def _by_descriptor(operation: str) -> _Decoder:
     return lambda line, arguments: (operation, Place(arguments[0], ""), None, None, None)
 
 
-def _fcntl(line, arguments):
+def _fcntl(line: LogLine, arguments: list[Any]) -> _Told:
     return arguments[1], Place(arguments[0], ""), None, None, None
 
 
-def _getdents64(line, arguments):
+def _getdents64(line: LogLine, arguments: list[Any]) -> _Told:
     entries = re.search(r"/\* (\d+) entries", line.text)
     return "getdents64", Place(arguments[0], ""), None, None, int(entries[1]) if entries else None
 
 
-def _lseek(line, arguments):
+def _lseek(line: LogLine, arguments: list[Any]) -> _Told:
     return "lseek", Place(arguments[0], ""), None, None, None
 
 
-def _by_path(operation):
+def _by_path(operation: str) -> _Decoder:
     return lambda line, arguments: (operation, Place(None, arguments[0]), None, None, None)
 
 
-def _mkdir(line, arguments):
+def _mkdir(line: LogLine, arguments: list[Any]) -> _Told:
     return "mkdir", Place(None, arguments[0]), None, int(arguments[1], 8), None
 
 
-def _mkdirat(line, arguments):
+def _mkdirat(line: LogLine, arguments: list[Any]) -> _Told:
     return "mkdir", Place(*arguments[:2]), None, int(arguments[2], 8), None
 
 
-def _unlinkat(line, arguments):
+def _unlinkat(line: LogLine, arguments: list[Any]) -> _Told:
     return ("rmdir" if arguments[2] == "AT_REMOVEDIR" else "unlink"), Place(*arguments[:2]), None, None, None
 
 
-def _two_paths(operation):
+def _two_paths(operation: str) -> _Decoder:
     return lambda line, arguments: (operation, Place(None, arguments[0]), Place(None, arguments[1]), None, None)
 
 
-def _two_places(operation):
+def _two_places(operation: str) -> _Decoder:
     return lambda line, arguments: (operation, Place(*arguments[:2]), Place(*arguments[2:4]), None, None)
 
 
-def _symlink(line, arguments):
+def _symlink(line: LogLine, arguments: list[Any]) -> _Told:
     return "symlink", Place(None, arguments[1]), arguments[0], None, None
 
 
-def _symlinkat(line, arguments):
+def _symlinkat(line: LogLine, arguments: list[Any]) -> _Told:
     return "symlink", Place(*arguments[1:3]), arguments[0], None, None
 
 
-def _readlink(line, arguments):
+def _readlink(line: LogLine, arguments: list[Any]) -> _Told:
     return "readlink", Place(None, arguments[0]), None, None, arguments[1]
 
 
-def _readlinkat(line, arguments):
+def _readlinkat(line: LogLine, arguments: list[Any]) -> _Told:
     return "readlink", Place(*arguments[:2]), None, None, arguments[2]
 
 
-def _status(text):
+def _status(text: str) -> list[int]:
     """(mode, size; 0 unless it is a regular file) of ``{st_mode=S_IFREG|0644, st_size=5, ...}``."""
-    words = re.search(r"st_mode=([^,]+)", text)[1].split("|")
+    words = _found(r"st_mode=([^,]+)", text).split("|")
     mode = sum(getattr(stat, word) if word.startswith("S_") else int(word, 8) for word in words)
-    return [mode, int(re.search(r"st_size=(\d+)", text)[1]) if stat.S_ISREG(mode) else 0]
+    return [mode, int(_found(r"st_size=(\d+)", text)) if stat.S_ISREG(mode) else 0]
 
 
-def _newfstatat(line, arguments):
+def _newfstatat(line: LogLine, arguments: list[Any]) -> _Told:
     fd, name, status, flags = arguments
     detail = None if line.errno else _status(status)
     if name == "" and "AT_EMPTY_PATH" in flags:
@@ -184,31 +226,31 @@ def _newfstatat(line, arguments):
     return ("lstat" if "AT_SYMLINK_NOFOLLOW" in flags else "stat"), Place(fd, name), None, None, detail
 
 
-def _stat(operation):
+def _stat(operation: str) -> _Decoder:
     return lambda line, arguments: (
         operation, Place(None, arguments[0]), None, None, None if line.errno else _status(arguments[1])
     )  # fmt: skip
 
 
-def _fstat(line, arguments):
+def _fstat(line: LogLine, arguments: list[Any]) -> _Told:
     return "fstat", Place(arguments[0], ""), None, None, None if line.errno else _status(arguments[1])
 
 
-def _chmod(line, arguments):
+def _chmod(line: LogLine, arguments: list[Any]) -> _Told:
     through = re.fullmatch(r"/proc/self/fd/(\d+)", arguments[0])
     place = Place(int(through[1]), "") if through else Place(None, arguments[0])
     return "chmod", place, None, int(arguments[1], 8), None
 
 
-def _fchmod(line, arguments):
+def _fchmod(line: LogLine, arguments: list[Any]) -> _Told:
     return "fchmod", Place(arguments[0], ""), None, int(arguments[1], 8), None
 
 
-def _fchmodat(line, arguments):
+def _fchmodat(line: LogLine, arguments: list[Any]) -> _Told:
     return "chmod", Place(*arguments[:2]), None, int(arguments[2], 8), None
 
 
-def _fchmodat2_by_number(line, arguments):
+def _fchmodat2_by_number(line: LogLine, arguments: list[Any]) -> _Told:
     """fchmodat2(2), of Linux 6.6: a strace that does not know it shows plain words, the path as an address.
 
     The flag says that the path is the empty string.
@@ -219,14 +261,15 @@ def _fchmodat2_by_number(line, arguments):
     return "chmod", Place(fd, ""), None, mode, None
 
 
-def _utimensat(line, arguments):
-    return "utime", Place(*arguments[:2]), None, None, None
+def _utimensat(line: LogLine, arguments: list[Any]) -> _Told:
+    # Without a path: the file behind the descriptor.
+    return "utime", Place(arguments[0], arguments[1] or ""), None, None, None
 
 
 _LOCKS = {"LOCK_SH": "shared", "LOCK_EX": "exclusive", "LOCK_UN": "unlock"}
 
 
-def _flock(line, arguments):
+def _flock(line: LogLine, arguments: list[Any]) -> _Told:
     flags = _flags(arguments[1])
     if "LOCK_NB" not in flags and "LOCK_UN" not in flags:
         # It would stop the whole program: the gate tries, and lets the actor wait.
@@ -234,7 +277,7 @@ def _flock(line, arguments):
     return "flock", Place(arguments[0], ""), next(_LOCKS[flag] for flag in flags if flag in _LOCKS), None, None
 
 
-_DECODERS = {
+_DECODERS: dict[str, _Decoder] = {
     "open": _open, "openat": _openat, "openat2": _openat2,
     "read": _with_length("read"), "write": _with_length("write"), "close": _by_descriptor("close"),
     "fcntl": _fcntl, "getdents64": _getdents64, "lseek": _lseek,
