@@ -50,6 +50,7 @@ class BuildOutcome:
         failure: of a failed one.
         steps: how many it made.
         interruptions: how often another actor took over while it could have gone on.
+        seconds: how long it took, for a real one; it has no steps.
     """
 
     actor: str
@@ -58,6 +59,7 @@ class BuildOutcome:
     failure: Failure | None
     steps: int
     interruptions: int
+    seconds: float | None = None
 
     def document(self) -> dict[str, object]:
         """As in the `run` document."""
