@@ -95,6 +95,10 @@ class BuildSpec:
             the wheel, empty where the setup script names a file alone.
         headers: files of the archive that become ``headers`` of the wheel.
         namespace_packages: declared ones; there is a ``-nspkg.pth`` beside the egg-info when there are any.
+        manifest_in: the lines of MANIFEST.in, comments left out and continued lines joined. Some make the real one
+            list what builds write.
+        finds_in_root: setup.cfg or pyproject.toml has packages found among all directories of the root, with or
+            without an ``__init__.py``: the output directory is one of them.
     """
 
     packages: tuple[str, ...]
@@ -113,6 +117,8 @@ class BuildSpec:
     data_files: tuple[tuple[str, tuple[str, ...]], ...] = ()
     headers: tuple[str, ...] = ()
     namespace_packages: tuple[str, ...] = ()
+    manifest_in: tuple[str, ...] = ()
+    finds_in_root: bool = False
 
     @property
     def stem(self) -> str:
@@ -299,6 +305,8 @@ def _build(reader: _Reader, known: set[str]) -> BuildSpec:
         data_files=reader.optional("data_files", lambda key: reader.groups(key, known)),
         headers=reader.optional("headers", lambda key: reader.paths(key, known)),
         namespace_packages=reader.optional("namespace_packages", reader.texts),
+        manifest_in=reader.optional("manifest_in", reader.texts),
+        finds_in_root=reader.flag("finds_in_root"),
     )
     if stray := set(build.python_scripts) - set(build.scripts):
         reader.fail("python_scripts", min(stray), "one of the scripts")
@@ -348,6 +356,10 @@ class _Reader:
 
     def optional_flag(self, key: str) -> bool | None:
         return None if self._data.get(key, "") is None else bool(self.typed(key, bool, "true, false or null"))
+
+    def flag(self, key: str) -> bool:
+        """False where the key is not there: older manifests lack it."""
+        return bool(key in self._data and self.typed(key, bool, "true or false"))
 
     def constant(self, key: str, expected: str) -> None:
         if self.text(key) != expected:
