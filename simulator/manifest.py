@@ -97,8 +97,8 @@ class BuildSpec:
         namespace_packages: declared ones; there is a ``-nspkg.pth`` beside the egg-info when there are any.
         manifest_in: the lines of MANIFEST.in, comments left out and continued lines joined. Some make the real one
             list what builds write.
-        finds_in_root: setup.cfg or pyproject.toml has packages found among all directories of the root, with or
-            without an ``__init__.py``: the output directory is one of them.
+        finds_in_root: pyproject.toml has packages found among all directories of the root, with or without an
+            ``__init__.py``: the output directory is one of them.
     """
 
     packages: tuple[str, ...]

@@ -4,7 +4,7 @@ Guarantee: every look and every change at the egg-info directory that another bu
 temporary file (O_EXCL, mode 0600, made readable, renamed), the flag file of zip safety, the writers in the order
 of their entry points, SOURCES.txt read back and written again.
 Not guaranteed: SOURCES.txt does not list what another build left in the directory (nobody reads it back), and the
-many looks at the unpacked sources, which no build changes, are left out.
+many looks at the unpacked sources, which no build changes, are left out (`manifest_in` has those at the rest).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from simulator.actors.toolchains.base import COULD_NOT_TOUCH, ToolchainError
+from simulator.actors.toolchains.manifest_in import read_template
 from simulator.actors.toolchains.stdlib import (
     BUFFER_SIZE,
     exists,
@@ -72,7 +73,7 @@ def write_egg_info(process: Process) -> None:
             kernel.unlink(path)
     if exists(kernel, f"{directory}/{_NATIVE_LIBS}"):
         kernel.unlink(f"{directory}/{_NATIVE_LIBS}")
-    _write_sources(kernel, directory, request, files.get(_SOURCES))
+    _write_sources(process, directory, files.get(_SOURCES))
 
 
 def _bytes_of(request: BuildRequest, file: FileSpec) -> bytes:
@@ -107,13 +108,14 @@ def _write_flags(kernel: Kernel, directory: str, zip_safe: bool | None) -> None:
             write_file(kernel, path, b"\n")
 
 
-def _write_sources(kernel: Kernel, directory: str, request: BuildRequest, file: FileSpec | None) -> None:
-    path = f"{directory}/{_SOURCES}"
-    data = _bytes_of(request, file) if file is not None else b""
+def _write_sources(process: Process, directory: str, file: FileSpec | None) -> None:
+    kernel, path = process.kernel, f"{directory}/{_SOURCES}"
+    data = _bytes_of(process.request, file) if file is not None else b""
     if not exists(kernel, path):
         write_file(kernel, path, b"")
     if exists(kernel, path):
         read_file(kernel, path)
     for _ in walk(kernel, directory):
         pass  # The listing is a step; which names it gives ends up in SOURCES.txt alone.
+    read_template(process)
     write_file(kernel, path, data)
