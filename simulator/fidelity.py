@@ -29,7 +29,7 @@ from simulator.actors.toolchains.base import (
 from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_PATH, OPENDIR, errno_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from simulator.engine.trace import Step
 
@@ -38,6 +38,8 @@ OK = "ok"
 
 # How many differences a comparison names.
 DIFFERENCES_SHOWN_MAX = 20
+# What counts as like the real one: 99 of 100 rows.
+F1_MIN = 0.99
 
 # As the evidence files have them: a listing by path opens the directory by path, one by descriptor does not.
 _OPERATIONS = {
@@ -60,6 +62,7 @@ _OPERATIONS = {
         )
     },
 }
+ROW_OPERATIONS = frozenset(_OPERATIONS)
 # Rows of which there is one per file; the rest must agree exactly.
 _COUNTED_ONLY = frozenset({CREATE, "utime", "chmod", "unlink"})
 
@@ -93,6 +96,11 @@ class Comparison:
     phase_order_same: bool
     first_differences: tuple[str, ...]
 
+    @property
+    def alike(self) -> bool:
+        """Whether the one stands for the other: `F1_MIN`, the exact part equal, phases in the same order."""
+        return self.f1 >= F1_MIN and self.exact_differences == 0 and self.phase_order_same
+
 
 def rows(steps: Iterable[Step], source: str, output: str | None = None) -> list[Row]:
     """The rows of one build.
@@ -103,30 +111,59 @@ def rows(steps: Iterable[Step], source: str, output: str | None = None) -> list[
         output: path of the directory that takes the wheel, shown as ``dist``; `source`/dist when not given.
     """
     places = {source: "", f"{source}/dist" if output is None else output: "dist"}
-    found: list[Row] = []
-    for step in steps:
-        operation = _OPERATIONS.get(step.operation)
-        path = shown(step.path, places)
-        if operation is None or path is None:
-            continue
-        extra = ""
-        if step.target is not None:
-            target = shown(step.target, places)
-            extra = step.target if target is None else target
-        elif operation == "chmod" and step.mode is not None:
-            # As strace writes it: what was passed, file type bits included (setuptools passes them once).
-            extra = f"0{step.mode:o}"
-        found.append(Row(operation, path, extra, errno_name(step.errno) or OK))
-    return found
+    made = (
+        row_of(step.operation, step.path, step.target, mode=step.mode, errno=errno_name(step.errno), places=places)
+        for step in steps
+        if step.operation in ROW_OPERATIONS
+    )
+    return [row for row in made if row is not None]
 
 
-def shown(path: str, places: dict[str, str]) -> str | None:
+def row_of(
+    operation: str,
+    path: str,
+    target: str | None,
+    *,
+    mode: int | None,
+    errno: str | None,
+    places: Mapping[str, str],
+) -> Row | None:
+    """The row of one call; None for what rows leave out.
+
+    Args:
+        operation: one of `ROW_OPERATIONS`.
+        path: what it was made on.
+        target: where a rename or a link leads.
+        mode: of a chmod.
+        errno: its name when the call failed.
+        places: prefixes of paths, and what they are shown as.
+    """
+    where = shown(path, places)
+    if where is None:
+        return None
+    kind = _OPERATIONS[operation]
+    extra = ""
+    if target is not None:
+        inside = shown(target, places)
+        extra = _one_field(target) if inside is None else inside
+    elif kind == "chmod" and mode is not None:
+        # As strace writes it: what was passed, file type bits included (setuptools passes them once).
+        extra = f"0{mode:o}"
+    return Row(kind, where, extra, errno or OK)
+
+
+def shown(path: str, places: Mapping[str, str]) -> str | None:
     """`path` as a row has it; None for what rows leave out."""
     best = max((place for place in places if path == place or path.startswith(f"{place}/")), key=len, default=None)
     if best is None:
         return None
     relative = (places[best] + path[len(best) :]).lstrip("/")
-    return _TEMPORARY.sub("<id>", relative) if _KEPT.match(relative) else None
+    return _one_field(_TEMPORARY.sub("<id>", relative)) if _KEPT.match(relative) else None
+
+
+def _one_field(text: str) -> str:
+    """Text that is one field of one line, whatever is in it: tabs, line breaks and bytes that are no UTF-8 escaped."""
+    return text if text.isprintable() else text.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def to_tsv(table: Sequence[Row]) -> str:

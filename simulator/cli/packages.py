@@ -46,6 +46,13 @@ def source_distribution(package: str) -> SdistManifest:
     )
 
 
+def is_catalogued(package: str) -> bool:
+    """Whether it is the NAME or NAME==VERSION of a package of the catalogue."""
+    from simulator.scenario_file import package_manifests  # noqa: PLC0415
+
+    return any(package in (manifest.name, key) for key, manifest in package_manifests().items())
+
+
 def is_path(package: str) -> bool:
     """Whether users mean a file: it is written like one, or there is one of that name."""
     return "/" in package or package.endswith(ARCHIVE_SUFFIXES) or os.path.lexists(package)

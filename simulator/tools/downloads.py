@@ -30,6 +30,8 @@ from simulator.tools.interpreters import with_our_packages
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from simulator.manifest import Archive
+
 SDIST = ".tar.gz"
 WHEEL = ".whl"
 # An archive of a gigabyte over a slow line takes a quarter of an hour.
@@ -126,6 +128,26 @@ def kept(filename: str, sha256: str, *, folder: str | None = None) -> str | None
     """Path of a file that was downloaded before, by its digest; None when it was not. Asks nobody."""
     path = _place(filename, sha256, folder)
     return path if os.path.exists(path) else None
+
+
+async def have(project: str, archive: Archive, *, tell: Callable[[str], None] = _nobody) -> str:
+    """Have the file of a manifest: the very same, by its digest; returns its path.
+
+    Raises:
+        BadInputError: the index does not have it.
+        MachineError: it cannot be downloaded.
+    """
+    before = kept(archive.filename, archive.sha256)
+    if before is not None:
+        return before
+    for file in await files_of(project):
+        if file.filename == archive.filename:
+            return await download(replace(file, sha256=archive.sha256), tell=tell)
+    raise BadInputError(
+        "unknown-file",
+        archive.filename,
+        f"the index that pip uses has no {archive.filename}; look at pip's index settings (pip config list)",
+    )
 
 
 def _place(filename: str, sha256: str | None, folder: str | None) -> str:
