@@ -67,6 +67,16 @@ BUILD_FAILURES = (OSError, RetryTypeError, ToolchainError, BuildFailedError, Cac
 CLEANER_FAILURES = (OSError, CacheError)
 
 
+class RealCleaning(Protocol):
+    """Cleaners that are real programs: they make no steps."""
+
+    def __contains__(self, name: str, /) -> bool:
+        """Whether this one is."""
+
+    async def clean_alone(self, name: str, cache: str) -> Cleaned:
+        """Let it have the cache at this absolute path."""
+
+
 class Observer(Protocol):
     """Who watches a run; called between steps, in the run's own thread."""
 
@@ -93,6 +103,7 @@ class Options:
         observer: who watches.
         chain: all cleaners one after another on one cache, instead of a round each (for a demonstration).
         bare: under the bare host: faster, without a pace.
+        real_cleaners: those of the scenario's cleaners after the storm that are real programs.
     """
 
     pace: float = 0.0
@@ -100,6 +111,7 @@ class Options:
     observer: Observer | None = None
     chain: bool = False
     bare: bool = False
+    real_cleaners: RealCleaning | None = None
 
 
 @dataclass(slots=True)
@@ -272,20 +284,27 @@ class _Run:
     # The cleaners.
 
     async def _play_cleaner(self, current: _Round, name: str) -> None:
-        faults = faults_by_actor(self._scenario.faults)
-        actor = Actor("cleaner", 0, faults.get("cleaner"))
-        party = Party(actor, self._cleaner_function(current, actor, name), CLEANER_FAILURES)
-        observer = self._options.observer
-        if observer:
-            observer.cleaner_begins(current.number, name, [actor])
-        alone = STRATEGIES["round-robin"](self._scenario.schedule)
-        gate = await self._play(current, [party], alone, f"cleaner-{name}")
-        left = tuple(current.stage.left_in_cache())
-        outcome = self._cleaner_outcome(current, name, party, not left)
+        observer, real = self._options.observer, self._options.real_cleaners
+        deadlock = None
+        if real is not None and name in real:
+            if observer:
+                observer.cleaner_begins(current.number, name, [])
+            cleaned = await real.clean_alone(name, current.stage.cache)
+            left = tuple(current.stage.left_in_cache())
+            outcome = cleaner_outcome(name, cleaned, current.stage.cache, empty=not left, killed=False)
+        else:
+            actor = Actor("cleaner", 0, faults_by_actor(self._scenario.faults).get("cleaner"))
+            party = Party(actor, self._cleaner_function(current, actor, name), CLEANER_FAILURES)
+            if observer:
+                observer.cleaner_begins(current.number, name, [actor])
+            alone = STRATEGIES["round-robin"](self._scenario.schedule)
+            deadlock = (await self._play(current, [party], alone, f"cleaner-{name}")).deadlock
+            left = tuple(current.stage.left_in_cache())
+            outcome = self._cleaner_outcome(current, name, party, not left)
         if observer:
             observer.cleaner_ends(current.number, outcome)
         self._cleaners.append(outcome)
-        evidence = CleanerEvidence(self._scenario, current.stage, outcome, left, gate.deadlock)
+        evidence = CleanerEvidence(self._scenario, current.stage, outcome, left, deadlock)
         for oracle in CLEANER_ORACLES.values():
             self._violations += oracle(evidence)
 
@@ -387,5 +406,10 @@ def storm_once(rounds: Sequence[Sequence[RawStep]], storm_steps: int) -> list[Ra
 def scenario_digest(scenario: Scenario) -> str:
     """The scenario's digest, with the revision of its toolchain and, where it matters, the Python version."""
     names = (*scenario.cleaners_after, *scenario.cleaners_during)
-    python = PYTHON_VERSION if any(CLEANERS[name].depends_on_interpreter for name in names) else ""
+    python = PYTHON_VERSION if any(_depends_on_interpreter(name) for name in names) else ""
     return scenario.digest(TOOLCHAINS[scenario.toolchain].revision, python)
+
+
+def _depends_on_interpreter(cleaner: str) -> bool:
+    # A real program is not in the table: its interpreter, if it has one, is its own.
+    return cleaner in CLEANERS and CLEANERS[cleaner].depends_on_interpreter

@@ -50,12 +50,13 @@ def go_on_confined(interruption: Interruption) -> None:
         raise click.exceptions.Exit(status)
 
 
-def prepare_ground(sandbox: str | None, builds: int) -> str:
+def prepare_ground(sandbox: str | None, builds: int, needed: int | None = None) -> str:
     """Choose and check where the sandbox goes.
 
     Args:
         sandbox: The directory that the user gave, if any.
         builds: How many installs side by side must fit.
+        needed: How many bytes they take; for simulated ones it is known.
 
     Returns:
         The directory to make the sandbox in.
@@ -69,7 +70,8 @@ def prepare_ground(sandbox: str | None, builds: int) -> str:
         source = "--sandbox" if sandbox is not None else "TMPDIR"
         raise BadInputError("bad-sandbox", parent, f"{source} '{parent}' is no directory; give one that exists")
     ground = survey(parent)
-    needed = SPACE_MIN_BYTES + max(0, builds - _SPACE_FOR_BUILDS) * _SPACE_PER_BUILD_BYTES
+    if needed is None:
+        needed = SPACE_MIN_BYTES + max(0, builds - _SPACE_FOR_BUILDS) * _SPACE_PER_BUILD_BYTES
     if ground.free_bytes < needed:
         raise MachineError(
             "space",

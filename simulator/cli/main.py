@@ -35,6 +35,8 @@ _COMMANDS = {
     "clean": "simulator.cli.clean",
     "audit": "simulator.cli.audit",
     "solo": "simulator.cli.solo",
+    "fetch-packages": "simulator.cli.fetch_packages",
+    "manifest": "simulator.cli.manifest",
     "list": "simulator.cli.listing",
     "doctor": "simulator.cli.doctor",
 }

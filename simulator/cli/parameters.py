@@ -111,6 +111,25 @@ def ground_options() -> Decorator:
     )
 
 
+def tool_options() -> Decorator:
+    """Real installs in place of simulated ones, and how."""
+    return _all(
+        click.option("--tool", metavar="TOOL", help="Make real installs: build, uv==X.Y.Z or pip==X.Y."),
+        click.option(
+            "--timeout",
+            type=Duration(),
+            metavar="DURATION",
+            help="With --tool: kill an install, and all that it started, after so long. Default: 10m.",
+        ),
+        click.option(
+            "--packages",
+            metavar="DIR",
+            help="With --tool: take packages from here (see `cachestorm fetch-packages`).",
+        ),
+        click.option("--keep-output", metavar="DIR", help="With --tool: keep what the installs print."),
+    )
+
+
 def sandbox_option() -> Decorator:
     """`--sandbox`."""
     return click.option(

@@ -18,6 +18,7 @@ from simulator.cli.parameters import (
     ground_options,
     json_option,
     override_options,
+    tool_options,
 )
 from simulator.cli.signals import Interruption
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         "cachestorm run issue-3515 --seed 7 --json",
         "cachestorm run stress --builds 64 --seeds 0:1000 --until-violation",
         "cachestorm run --package ./some-package-1.0.tar.gz",
+        "cachestorm run issue-3515-loop --tool uv==0.1.42 --seeds 0:12",
         "cachestorm run ./mine.toml --fault build-3:install_lib:kill --trace steps.jsonl",
     ),
 )
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 @click.option("--until-violation", is_flag=True, help="With --seeds: stop at the first violation, expected or not.")
 @override_options()
 @ground_options()
+@tool_options()
 @click.option("--trace", metavar="FILE", help="Write every step to FILE as a line of JSON (one seed only).")
 @json_option()
 @debug_option()
@@ -64,6 +67,10 @@ def command(
     cleaners: tuple[str, ...],
     sandbox: str | None,
     pace: float,
+    tool: str | None,
+    timeout: float | None,
+    packages: str | None,
+    keep_output: str | None,
     trace: str | None,
     as_json: bool,
 ) -> int:
@@ -76,23 +83,49 @@ def command(
         raise click.UsageError("--seed and --seeds exclude each other; give one of them")
     if trace is not None and seeds is not None:
         raise click.UsageError(f"--trace '{trace}' takes the steps of one seed; give --seed N in place of --seeds")
+    _check_real(tool, {"--timeout": timeout, "--packages": packages, "--keep-output": keep_output}, pace, trace)
     with Interruption() as interruption:
         from simulator.cli.ground import go_on_confined, prepare_ground  # noqa: PLC0415
-        from simulator.cli.running import play  # noqa: PLC0415
+        from simulator.cli.running import Runner, play  # noqa: PLC0415
         from simulator.cli.scenarios import Overrides, resolve  # noqa: PLC0415
 
         overrides = Overrides(builds, protocol, toolchain, faults, cleaners, package)
         with interruption.at_once():
             resolved = resolve(scenario, overrides)
+            real = None
+            if tool is not None:
+                from simulator.cli.real import real_runs  # noqa: PLC0415
+
+                real = real_runs(
+                    tool,
+                    resolved,
+                    overrides,
+                    name_or_file=scenario,
+                    timeout=timeout,
+                    packages=packages,
+                    keep_output=keep_output,
+                )
             # Opened while we may still do all that the user may.
             trace_file = None if trace is None else open_trace(trace)
         go_on_confined(interruption)
-        parent = prepare_ground(sandbox, resolved.builds)
+        parent = prepare_ground(sandbox, resolved.builds, None if real is None else real.space_needed)
+        runner = Runner if real is None else real.runner
         if seeds is None:
             one = _One(resolved, overrides, DEFAULT_SEED if seed is None else seed, trace_file, as_json)
-            return play(parent, interruption, pace, view_for(as_json=as_json), one.script)
+            return play(parent, interruption, pace, view_for(as_json=as_json), one.script, runner=runner)
         many = _Many(resolved, seeds, until_violation, as_json)
-        return play(parent, interruption, pace, None, many.script)
+        return play(parent, interruption, pace, None, many.script, runner=runner)
+
+
+def _check_real(tool: str | None, options: dict[str, object], pace: float, trace: str | None) -> None:
+    """Refuse what goes with real installs only, without them, and what goes with simulated ones only."""
+    given = [name for name, value in options.items() if value is not None]
+    if tool is None and given:
+        raise click.UsageError(f"{given[0]} goes with real installs; give --tool, or leave it out")
+    if tool is not None and trace is not None:
+        raise click.UsageError(f"--trace '{trace}': real installs have no steps to write; leave out --trace or --tool")
+    if tool is not None and pace:
+        raise click.UsageError(f"--pace {pace:g}: real installs go as fast as they go; leave out --pace or --tool")
 
 
 def view_for(*, as_json: bool) -> View | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
+from simulator.cli.output import note
 from simulator.ground.sandbox import Sandbox
 from simulator.orchestrator import Options, run
 from simulator.report.words import counted
@@ -17,17 +18,23 @@ from simulator.solo import solo
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from simulator.actors.cleaners import Cleaned
     from simulator.actors.toolchains.base import Toolchain
     from simulator.cli.signals import Interruption
     from simulator.engine.actor import Shown
     from simulator.fidelity import Row
     from simulator.manifest import SdistManifest
-    from simulator.orchestrator import Observer
+    from simulator.orchestrator import Observer, RealCleaning
     from simulator.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport
     from simulator.report.live import View
     from simulator.scenario import Scenario
 
 T = TypeVar("T")
+
+# How often a signal is looked for where nobody makes steps.
+_ASK_SECONDS = 0.05
+# Emptying what a storm left takes a real cleaner a tenth of a second.
+CLEANER_SECONDS_MAX = 60.0
 
 
 class Watcher:
@@ -58,6 +65,34 @@ class Watcher:
         self._view.end()
 
 
+async def until_interrupted(interruption: Interruption, work: Callable[[], Awaitable[T]]) -> T:
+    """Do something that waits for real processes; a signal cancels it, and they are dead.
+
+    Raises:
+        InterruptedRunError: A signal came.
+    """
+    result: list[T] = []
+
+    async def do() -> None:
+        result.append(await work())
+        nursery.cancel_scope.cancel()
+
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(do)
+            # The handler of a signal notes it, and may not wake anybody.
+            while not interruption():  # noqa: ASYNC110
+                await trio.sleep(_ASK_SECONDS)
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) > 1:
+            raise
+        raise group.exceptions[0] from None
+    if result:
+        return result[0]
+    raise interruption.error()
+
+
 class Runner:
     """Makes runs one after another in one sandbox. Use inside `play`."""
 
@@ -66,6 +101,7 @@ class Runner:
         self._interruption = interruption
         self._pace = pace
         self._view = view
+        self._cleaners: RealCleaning | None = None
 
     async def run(
         self,
@@ -91,13 +127,29 @@ class Runner:
             return self._interruption()
 
         self._interruption.check()
-        options = Options(0.0 if quiet else self._pace, ask, observer, chain)
+        cleaners = await self._real_cleaners(scenario)
+        options = Options(0.0 if quiet else self._pace, ask, observer, chain, real_cleaners=cleaners)
         try:
             return await run(scenario, seed, self._sandbox, options)
         except KeyboardInterrupt:
             if view is not None:
                 view.end()
             raise self._interruption.error() from None
+
+    async def _real_cleaners(self, scenario: Scenario) -> RealCleaning | None:
+        """The real programs among the scenario's cleaners, made ready once."""
+        if not any("==" in name for name in scenario.cleaners_after):
+            return None
+        from simulator.tools.real_cleaners import RealCleaners  # noqa: PLC0415
+
+        async def prepare() -> RealCleaners:
+            homes = f"{self._sandbox.path}/cleaners"
+            return await RealCleaners.prepare(scenario.cleaners_after, homes, CLEANER_SECONDS_MAX, note)
+
+        if self._cleaners is None:
+            cleaners = await until_interrupted(self._interruption, prepare)
+            self._cleaners = _Interruptible(cleaners, self._interruption)
+        return self._cleaners
 
     async def solo(self, package: SdistManifest, toolchain: Toolchain) -> list[Row]:
         """One build alone.
@@ -111,8 +163,28 @@ class Runner:
             raise self._interruption.error() from None
 
 
+class _Interruptible:
+    """Real cleaners that a signal ends."""
+
+    def __init__(self, cleaners: RealCleaning, interruption: Interruption) -> None:
+        self._cleaners = cleaners
+        self._interruption = interruption
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._cleaners
+
+    async def clean_alone(self, name: str, cache: str) -> Cleaned:
+        return await until_interrupted(self._interruption, lambda: self._cleaners.clean_alone(name, cache))
+
+
 def play(
-    parent: str, interruption: Interruption, pace: float, view: View | None, script: Callable[[Runner], Awaitable[T]]
+    parent: str,
+    interruption: Interruption,
+    pace: float,
+    view: View | None,
+    script: Callable[[Runner], Awaitable[T]],
+    *,
+    runner: Callable[[Sandbox, Interruption, float, View | None], Runner] = Runner,
 ) -> T:
     """Run a script of runs in a sandbox of its own, in one `trio.run`.
 
@@ -122,6 +194,7 @@ def play(
         pace: Seconds to wait before each step.
         view: Shows it, if anybody watches.
         script: Gets the runner.
+        runner: Makes it.
 
     Raises:
         InterruptedRunError: A signal came.
@@ -129,7 +202,7 @@ def play(
     """
 
     async def main() -> T:
-        return await script(Runner(sandbox, interruption, pace, view))
+        return await script(runner(sandbox, interruption, pace, view))
 
     interruption.check()
     with Sandbox.create(parent) as sandbox:

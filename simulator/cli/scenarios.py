@@ -71,8 +71,7 @@ def resolve(name_or_file: str, overrides: Overrides) -> Scenario:
     if overrides.package is not None:
         scenario = replace(scenario, packages=(source_distribution(overrides.package),))
     if overrides.cleaners:
-        cleaners = tuple(known_name("cleaner", name, CLEANERS) for name in overrides.cleaners)
-        scenario = replace(scenario, cleaners_after=cleaners)
+        scenario = _with_cleaners(scenario, overrides.cleaners)
     parties = (scenario.builds, scenario.cleaners_during, scenario.cleaners_after)
     faults = tuple(check_fault(spec, *parties) for spec in overrides.faults)
     return replace(scenario, faults=(*scenario.faults, *faults))
@@ -84,6 +83,18 @@ def replay_line(token: str, scenario: Scenario, overrides: Overrides) -> str:
     if scenario.origin != scenario.name:
         words += ["--scenario", scenario.origin]
     return shlex.join(words + overrides.options())
+
+
+def _with_cleaners(scenario: Scenario, names: tuple[str, ...]) -> Scenario:
+    from simulator.tools.kinds import model_of, parse_cleaner  # noqa: PLC0415
+
+    for name in names:
+        # A real tool's is known by its form; whether there is such a version, the index says.
+        known_name("cleaner", name, CLEANERS) if "==" not in name else parse_cleaner(name)
+    # What the scenario lets a model of a tool do, it lets the tool do.
+    may_fail = scenario.expect.cleaners_may_fail
+    may_fail = (*may_fail, *(name for name in names if model_of(name) in may_fail))
+    return replace(scenario, cleaners_after=names, expect=replace(scenario.expect, cleaners_may_fail=may_fail))
 
 
 def _with_protocol(scenario: Scenario, protocol: str) -> Scenario:

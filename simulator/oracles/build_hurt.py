@@ -23,7 +23,8 @@ def build_hurt(evidence: StormEvidence) -> list[Violation]:
             continue
         what = errno_name(failure.errno) or failure.type
         signature = f"build-hurt:{failure.operation or 'check'}:{what}"
-        where = f" ({failure.operation} {failure.path})" if failure.path else ""
+        call = " ".join(word for word in (failure.operation, failure.path) if word)
+        where = f" ({call})" if failure.path else ""
         sentence = f"{build.actor} failed in {build.phase} with {what}{where}; alone it succeeds"
         violations.append(Violation("build-hurt", signature, sentence))
     return violations

@@ -24,7 +24,7 @@ def line_of(report: RunReport) -> str:
     ]
     if unexpected:
         parts.append(f"{unexpected} UNEXPECTED")
-    return "; ".join((*parts, str(report.token)))
+    return "; ".join((*parts, report.token or f"real installs by {report.tool}"))
 
 
 @dataclass(slots=True)
@@ -55,7 +55,8 @@ class Summary:
         self.unexpected += not report.as_expected
         self.builds += len(report.builds)
         self.failed += sum(build.outcome == FAILED for build in report.builds)
-        self.switches.append(report.switches or 0)
+        if report.switches is not None:
+            self.switches.append(report.switches)
         for cleaner in report.cleaners:
             label = _label(cleaner)
             self.cleaner_failures[label] = self.cleaner_failures.get(label, 0) + (not cleaner.ok)
@@ -74,7 +75,7 @@ class Summary:
                 (f"{name} failed", _share(count, self.seeds, "seeds"))
                 for name, count in sorted(self.cleaner_failures.items())
             ),
-            ("switches", f"{statistics.median(self.switches):,.0f} a run (median)" if self.switches else "none"),
+            *([("switches", f"{statistics.median(self.switches):,.0f} a run (median)")] if self.switches else []),
             ("time", f"{seconds / max(1, self.seeds):.2f} s a seed"),
         ]
         width = max(len(name) for name, _ in rows)

@@ -19,6 +19,7 @@ from simulator.engine.trace import errno_name
 from simulator.outcome import FAILED, KILLED, OK
 from simulator.report.story import story_rows
 from simulator.report.words import files_and_directories
+from simulator.tools.failures import EXIT, TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,18 +55,17 @@ class Report:
         self._console.print(Text(text, style=style).append(aside, style="dim"))
         self._console.file.flush()
 
-    def title(self, scenario: Scenario, seed: int) -> None:
-        """What runs."""
+    def title(self, scenario: Scenario, seed: int, tool: str | None = None) -> None:
+        """What runs; with a tool, for real."""
         self.line(f"{shown(scenario.name)}: {shown(scenario.summary)}", "bold")
-        self.line(
-            f"seed {seed}, {scenario.builds} builds, protocol {scenario.protocol}, toolchain {scenario.toolchain}",
-            "dim",
-        )
+        how = f"protocol {scenario.protocol}" if tool is None else f"real installs by {tool}"
+        self.line(f"seed {seed}, {scenario.builds} builds, {how}, toolchain {scenario.toolchain}", "dim")
 
     def builds(self, builds: Sequence[BuildOutcome]) -> None:
         """A row a build."""
-        rows = [("build", "outcome", "phase", "steps", "error")]
-        rows += [(item.actor, item.outcome, item.phase, f"{item.steps:,}", _why(item)) for item in builds]
+        real = any(item.seconds is not None for item in builds)
+        rows = [("build", "outcome", "phase", "seconds" if real else "steps", "error")]
+        rows += [(item.actor, item.outcome, item.phase, _length(item), _why(item)) for item in builds]
         widths = [max(len(row[place]) for row in rows) for place in range(4)]
         self.line()
         for number, row in enumerate(rows):
@@ -149,17 +149,19 @@ class Report:
             self.line(shown(row), aside=note)
 
     def whole(self, report: RunReport, scenario: Scenario, replay: str) -> None:
-        """Everything that a run found."""
-        self.title(scenario, report.seed)
+        """Everything that a run found; `replay` is the line that plays it again, which a real one has not."""
+        self.title(scenario, report.seed, report.tool)
         self.builds(report.builds)
-        self.line(f"{report.steps or 0:,} steps, {report.switches or 0:,} switches")
+        if report.steps is not None:
+            self.line(f"{report.steps:,} steps, {report.switches or 0:,} switches")
         self.residue(report.residue)
         self.line()
         for outcome in report.cleaners:
             self.cleaner(outcome)
         self.idle_faults(report.idle_faults)
         self.violations(report.violations)
-        self.token(report, replay)
+        if report.token is not None:
+            self.token(report, replay)
 
 
 def summary_of_builds(builds: Iterable[BuildOutcome]) -> str:
@@ -182,12 +184,21 @@ def _below(path: str, place: str) -> str:
     return path.removeprefix(place).lstrip("/") if place else path
 
 
+def _length(build: BuildOutcome) -> str:
+    return f"{build.steps:,}" if build.seconds is None else f"{build.seconds:.1f}"
+
+
 def _why(build: BuildOutcome) -> str:
     failure = build.failure
     if failure is None:
         return ""
     what = errno_name(failure.errno) or failure.type
-    where = "" if failure.path is None else f" {failure.operation} {shown(_below(failure.path, _place(failure.path)))}"
+    if failure.type in {EXIT, TIMEOUT}:
+        # No row of the table of real failures: what it said is all that is known.
+        return shown(failure.message)
+    # Of a real build the call is not always known.
+    call = f" {failure.operation}" if failure.operation else ""
+    where = "" if failure.path is None else f"{call} {shown(_below(failure.path, _place(failure.path)))}"
     return f"{what}{where}" + (" (injected)" if failure.injected else "")
 
 

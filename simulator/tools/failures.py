@@ -14,11 +14,17 @@ import errno
 import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from simulator.outcome import Failure
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 WHEEL_REFUSED = "wheel-refused"
 TIMEOUT = "Timeout"
+# No row knows it; the message says all.
+EXIT = "Exit"
 
 # What every tool says when the disk is full: the machine's fault, and no result.
 NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|\(os error (?:28|122)\)")
@@ -110,20 +116,22 @@ _PHASES = (
     ("running build_py", "build_py"),
     ("running bdist_wheel", "prepare"),
 )
+_FAILED_PACKAGE = re.compile(r"Failed to build:? `(?P<name>[A-Za-z0-9._-]+?)(?:==|`)")
 _OWN_PHASE = "cachestorm: "
 
 
-def read_failure(output: str, cache: str, tree: str | None) -> tuple[Failure, str | None]:
+def read_failure(output: str, cache: str, trees: Sequence[str] = ()) -> tuple[Failure, str | None]:
     """The reason of a failed install.
 
     Args:
         output: all that it printed.
         cache: absolute path of the cache: paths in it are told relative to it.
-        tree: absolute path of the source tree that it was building in, if known: the back end's paths begin there.
+        trees: absolute paths of the source trees that it was seen to build in: the back end's paths begin in one.
 
     Returns:
         The failure, and the phase it was in; None where the output does not tell.
     """
+    tree = _failed_tree(output, trees)
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     for line in reversed(lines):
         for row in _ROWS:
@@ -132,7 +140,16 @@ def read_failure(output: str, cache: str, tree: str | None) -> tuple[Failure, st
                 return _failure(row, match, line, cache, tree), _phase(lines)
     errors = [line for line in lines if "error" in line.lower()]
     last = (errors or lines or ["it printed nothing"])[-1]
-    return Failure("Exit", None, None, None, None, last.replace(cache, "<cache>"), injected=False), _phase(lines)
+    return Failure(EXIT, None, None, None, None, last.replace(cache, "<cache>"), injected=False), _phase(lines)
+
+
+def _failed_tree(output: str, trees: Sequence[str]) -> str | None:
+    """The tree whose build failed; None where that is not known."""
+    told = _FAILED_PACKAGE.search(output)
+    if told is not None and len(trees) > 1:
+        name = re.compile("/" + re.sub(r"[-_.]+", "[-_.]+", told["name"]) + r"(?=[-/])", re.IGNORECASE)
+        trees = [tree for tree in trees if name.search(tree)]
+    return trees[0] if len(trees) == 1 else None
 
 
 def timed_out(seconds: float) -> Failure:
@@ -154,7 +171,9 @@ def _failure(row: _Row, match: re.Match[str], line: str, cache: str, tree: str |
 
 
 def _in_cache(path: str, cache: str, tree: str | None) -> str:
-    whole = path if path.startswith("/") or tree is None else os.path.normpath(f"{tree}/{path}")
+    # A bare name is relative to a directory that was open: which one, nobody says.
+    begins_in_tree = tree is not None and "/" in path and not path.startswith("/")
+    whole = os.path.normpath(f"{tree}/{path}") if begins_in_tree else path
     return whole.removeprefix(f"{cache}/")
 
 

@@ -17,7 +17,7 @@ import platformdirs
 
 from cache_core.kernel import REAL
 from simulator.errors import MachineError
-from simulator.tools.downloads import WHEEL, download, find_file
+from simulator.tools.downloads import SDIST, WHEEL, download, find_file
 from simulator.tools.environments import toolchain_requirements
 
 if TYPE_CHECKING:
@@ -38,14 +38,16 @@ class Wanted:
 
     Attributes:
         project, version: whose.
-        filename: its name; None for any pure wheel of the release.
+        filename: its name; None for any pure wheel of the release, or its sdist.
         sha256: its digest, where it is known.
+        is_sdist: with no `filename`: the sdist is wanted.
     """
 
     project: str
     version: str
     filename: str | None = None
     sha256: str | None = None
+    is_sdist: bool = False
 
     @property
     def requirement(self) -> str:
@@ -85,8 +87,26 @@ def default_folder() -> str:
 
 
 def wanted_packages(packages: Iterable[SdistManifest | WheelManifest]) -> list[Wanted]:
-    """The archives of packages."""
-    return [Wanted(item.name, item.version, item.archive.filename, item.archive.sha256) for item in packages]
+    """The archives of packages, as the index has them."""
+    return [
+        Wanted(item.name, item.version, item.archive.filename, item.archive.sha256)
+        if published_filename(item) == item.archive.filename
+        else Wanted(item.name, item.version, published_filename(item))
+        for item in packages
+    ]
+
+
+def published_filename(package: SdistManifest | WheelManifest) -> str:
+    """The file of a package that an index has.
+
+    A wheel for ``linux`` and nothing more portable was built on somebody's machine and is in no index (PEP 513): real
+    installs build it from the sdist, as everybody has to.
+    """
+    filename = package.archive.filename
+    platform = filename.removesuffix(WHEEL).rpartition("-")[2]
+    if filename.endswith(WHEEL) and platform.startswith("linux_"):
+        return f"{package.name}-{package.version}{SDIST}"
+    return filename
 
 
 def wanted_toolchain(toolchain: str) -> list[Wanted]:
@@ -98,7 +118,7 @@ def wanted_toolchain(toolchain: str) -> list[Wanted]:
     requirements = toolchain_requirements(toolchain)
     if not any(requirement.startswith("wheel==") for requirement in requirements):
         requirements = (*requirements, _WHEEL)
-    return [Wanted(*requirement.split("==")) for requirement in requirements]
+    return [Wanted(name, version) for name, version in (item.split("==") for item in requirements)]
 
 
 def find(folder: str, wanted: Wanted) -> There | None:
@@ -122,8 +142,8 @@ def find(folder: str, wanted: Wanted) -> There | None:
 def _candidates(folder: str, wanted: Wanted) -> list[str]:
     if wanted.filename is not None:
         return [f"{folder}/{wanted.filename}"]
-    stem = wanted.project.replace("-", "_")
-    return sorted(glob.glob(f"{glob.escape(folder)}/{stem}-{wanted.version}-*{WHEEL}"))
+    place, name = glob.escape(folder), glob.escape(wanted.project).replace("-", "[-_]")
+    return sorted(glob.glob(f"{place}/{name}-{wanted.version}{SDIST if wanted.is_sdist else f'-*{WHEEL}'}"))
 
 
 def find_all(folder: str, wanted: Sequence[Wanted], command: str) -> list[There]:
@@ -155,7 +175,7 @@ async def fetch(folder: str, wanted: Wanted, tell: Callable[[str], None]) -> The
     there = find(folder, wanted)
     if there is not None:
         return there
-    kind = wanted.filename or f"py3-none-any{WHEEL}"
+    kind = wanted.filename or (SDIST if wanted.is_sdist else f"py3-none-any{WHEEL}")
     path = await download(await find_file(wanted.project, wanted.version, kind=kind, sha256=wanted.sha256), tell=tell)
     target = f"{folder}/{os.path.basename(path)}"
     try:

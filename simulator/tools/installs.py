@@ -45,7 +45,7 @@ class Install:
         faults: what is still to strike it, in order.
         group: its processes.
         phase: where it was seen last.
-        tree: the source tree that it was seen to build in last.
+        trees: the source trees that it was seen to build in, in that order.
         struck: names of the faults that did.
         killed: whether one of them was a kill.
         obstacle: why it could not even be started.
@@ -59,7 +59,7 @@ class Install:
     faults: list[SignalFault] = field(default_factory=list)
     group: Group = field(default_factory=Group)
     phase: str = LOOK_UP
-    tree: str | None = None
+    trees: dict[str, None] = field(default_factory=dict)
     struck: list[str] = field(default_factory=list)
     killed: bool = False
     obstacle: MachineError | None = None
@@ -98,6 +98,8 @@ class Install:
         except OSError as error:
             reason = f"'{self.command[0]}' cannot be started: {error.strerror}"
             self.obstacle = MachineError("tool", self.command[0], reason)
+        else:
+            self.phase = self._ended()[0]
 
     def strike(self, seconds: float) -> None:
         """Let the faults strike that are due, so long after the storm began."""
@@ -137,7 +139,7 @@ class Install:
             return self.phase, timed_out(self.timeout_seconds)
         if code == 0:
             return INSTALL, None
-        failure, phase = read_failure(self.printed, self.place.cache, self.tree)
+        failure, phase = read_failure(self.printed, self.place.cache, tuple(self.trees))
         if code < 0:
             name = signal.Signals(-code).name
             failure = Failure(name, None, None, None, None, f"ended by {name}, which nobody here sent", injected=False)
@@ -210,8 +212,9 @@ class _Watcher:
         for install in running.values():
             sight = sights[install.name]
             if sight.tree is not None:
-                install.phase, install.tree = sight.phase, sight.tree
-        if any(install.tree or install.status == DONE or install.obstacle for install in self._installs):
+                install.phase = sight.phase
+                install.trees[sight.tree] = None
+        if any(install.trees or install.status == DONE or install.obstacle for install in self._installs):
             self._begun.set()
 
     def _release(self) -> None:

@@ -37,6 +37,11 @@ def is_real_cleaner(text: str) -> bool:
     return match is not None and match["kind"] in KINDS
 
 
+def model_of(cleaner: str) -> str:
+    """The name that a model of a real tool's cleaner has, or would have."""
+    return f"model:{cleaner.replace('==', '-')}"
+
+
 def parse_cleaner(text: str) -> Uv | Pip:
     """A real tool whose own cleaner is wanted: ``uv==X.Y.Z``, ``pip==X.Y``.
 

@@ -237,6 +237,7 @@ class RealStorms:
             empty=emptied(scenario, cleaners),
             violations=judged(scenario, violations),
             idle_faults=tuple(str(fault) for fault in scenario.faults if str(fault) not in {*struck, *left_out}),
+            tool=self._tool,
         )
 
     def _begin(self, seed: int) -> tuple[Stage, list[Install]]:
@@ -301,17 +302,17 @@ class RealStorms:
         residue = f"{stage.root}/{_KEPT}/residue"
         REAL.rename(stage.cache, residue)
         outcomes = []
-        for number, name in enumerate(self._scenario.cleaners_after, 1):
+        for name in self._scenario.cleaners_after:
             if self._options.interrupted():
                 raise KeyboardInterrupt
             _copy(residue, stage.cache)
             if observer:
-                observer.cleaner_begins(number, name, [])
+                observer.cleaner_begins(1, name, [])
             cleaned = await self._cleaners.clean(name, stage.cache)
             left = tuple(stage.left_in_cache())
             outcome = cleaner_outcome(name, cleaned, stage.cache, empty=not left, killed=False)
             if observer:
-                observer.cleaner_ends(number, outcome)
+                observer.cleaner_ends(1, outcome)
             outcomes.append(outcome)
             evidence = CleanerEvidence(self._scenario, stage, outcome, left, None)
             for oracle in CLEANER_ORACLES.values():

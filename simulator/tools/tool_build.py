@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulator.tools.environments import environment, toolchain_requirements
+from simulator.tools.folder import published_filename
 from simulator.tools.interpreters import with_our_packages
 from simulator.tools.tool import Installer, Job, copy_environment, site_packages
 
@@ -45,7 +46,7 @@ class _BuildInstaller:
                 {
                     "name": item.name,
                     "version": item.version,
-                    "filename": item.archive.filename,
+                    "filename": published_filename(item),
                 }
                 for item in self.job.packages
             ],
