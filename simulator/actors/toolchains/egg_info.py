@@ -42,10 +42,11 @@ _WRITTEN = (
 _ALWAYS_WRITTEN = frozenset({"dependency_links.txt", "top_level.txt"})
 _SOURCES = "SOURCES.txt"
 _NATIVE_LIBS = "native_libs.txt"
-_FLAGS = {"zip-safe": True, "not-zip-safe": False}
+# Empty but for a line break.
+FLAGS = {"zip-safe": True, "not-zip-safe": False}
 
 _TEMPORARY_PREFIX = "tmp"  # of tempfile.NamedTemporaryFile
-_NEW_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEWFLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READABLE = stat.S_IRGRP | stat.S_IROTH
 
 
@@ -83,7 +84,7 @@ def _bytes_of(request: BuildRequest, file: FileSpec) -> bytes:
 
 def _write_pkg_info(kernel: Kernel, directory: str, data: bytes, identity: str) -> None:
     temporary = f"{directory}/{_TEMPORARY_PREFIX}{identity}"
-    fd = kernel.open(temporary, _NEW_FLAGS, 0o600)
+    fd = kernel.open(temporary, _NEWFLAGS, 0o600)
     try:
         try:
             for start in range(0, len(data), BUFFER_SIZE):
@@ -99,7 +100,7 @@ def _write_pkg_info(kernel: Kernel, directory: str, data: bytes, identity: str) 
 
 
 def _write_flags(kernel: Kernel, directory: str, zip_safe: bool | None) -> None:
-    for name, flag in _FLAGS.items():
+    for name, flag in FLAGS.items():
         path = f"{directory}/{name}"
         if exists(kernel, path):
             if zip_safe is not flag:

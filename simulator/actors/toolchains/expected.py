@@ -18,6 +18,7 @@ from simulator.actors.toolchains.dist_info import (
     namespaces_bytes,
     wheel_file_bytes,
 )
+from simulator.actors.toolchains.egg_info import FLAGS
 from simulator.actors.toolchains.install_commands import data_directory, namespace_modules
 from simulator.manifest import FileSpec, content
 
@@ -86,7 +87,9 @@ def _dist_info(
     build, identifier = package.build, package.identifier
     files: dict[str, bytes] = {}
     for file in build.egg_info_files:
-        data = content(identifier, FileSpec(f"{build.egg_info}/{file.path}", file.size))
+        path = f"{build.egg_info}/{file.path}"
+        is_new_flag = file.path in FLAGS and path not in sources
+        data = b"\n" if is_new_flag else content(identifier, FileSpec(path, file.size))
         blank_links = file.path == "dependency_links.txt" and not data.strip()
         if os.path.basename(file.path) not in LEFT_OUT and not blank_links:
             files[file.path] = data
