@@ -223,7 +223,7 @@ class Pair:
         self.kernels, self.greenlets, self.errors = {}, {}, {}
         hub = greenlet.getcurrent()
         for name in "AB":
-            kernel = RecordingKernel(name, lambda operation, path: hub.switch((operation, path)))
+            kernel = RecordingKernel(name, lambda operation, path: hub.switch((operation, os.path.normpath(path))))
             self.kernels[name] = kernel
             self.greenlets[name] = greenlet.greenlet(lambda k=kernel: self._run(k, key, source, toolchain))
         self.next_call = {name: self.greenlets[name].switch() for name in "AB"}

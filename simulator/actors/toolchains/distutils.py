@@ -252,9 +252,11 @@ class DistutilsOnPathlib(Distutils):
         try:
             self._kernel.mkdir(path)
         except FileNotFoundError:
-            if not parents or path == self._root:
+            parent = os.path.dirname(path)
+            # The working directory that somebody removed cannot be made again by a relative path.
+            if not parents or parent == self._root:
                 raise
-            self._make(os.path.dirname(path), parents=True)
+            self._make(parent, parents=True)
             self._make(path, parents=False)
         except OSError:
             # The kernel may prefer to say EACCES or EROFS of a directory that is there.
