@@ -30,7 +30,7 @@ from simulator.actors.toolchains.base import BuildRequest
 from simulator.manifest import FileSpec, SdistManifest, content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from cache_core.kernel import Kernel
     from simulator.actors.toolchains.base import Toolchain
@@ -49,6 +49,7 @@ INSTALL = "install"
 _SCRATCH = "tmp"
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_MODE = 0o666
 _OWN_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 
@@ -160,7 +161,9 @@ def _fetch(store: Store, package: SdistManifest | WheelManifest, directory: str)
     try:
         _write_file(kernel, download, content(package.identifier, whole), _OWN_FILE)
         store.enter_phase(UNPACK)
-        _write_files(kernel, directory, ((file.path, content(package.identifier, file)) for file in package.files))
+        modes = {file.path: file.mode for file in package.files}
+        files = ((file.path, content(package.identifier, file)) for file in package.files)
+        _write_files(kernel, directory, files, modes)
     finally:
         # Missing only when it could not be made, and that error is on its way already.
         with suppress(FileNotFoundError):
@@ -173,8 +176,13 @@ def _members(kernel: Kernel, wheel: str) -> Iterable[tuple[str, bytes]]:
         return [(name, archive_file.read(name)) for name in archive_file.namelist() if not name.endswith("/")]
 
 
-def _write_files(kernel: Kernel, directory: str, files: Iterable[tuple[str, bytes]]) -> None:
-    """Write files into an empty directory that nobody else uses, each directory once, before its first file."""
+def _write_files(
+    kernel: Kernel, directory: str, files: Iterable[tuple[str, bytes]], modes: Mapping[str, int] | None = None
+) -> None:
+    """Write files into an empty directory that nobody else uses, each directory once, before its first file.
+
+    Modes are those that were told, as far as the umask lets them be.
+    """
     made = {""}
     for path, data in files:
         parents = path.split("/")[:-1]
@@ -183,11 +191,11 @@ def _write_files(kernel: Kernel, directory: str, files: Iterable[tuple[str, byte
             if parent not in made:
                 kernel.mkdir(f"{directory}/{parent}")
                 made.add(parent)
-        _write_file(kernel, f"{directory}/{path}", data, _NEW_FILE)
+        _write_file(kernel, f"{directory}/{path}", data, _NEW_FILE, (modes or {}).get(path, _MODE))
 
 
-def _write_file(kernel: Kernel, path: str, data: bytes, flags: int) -> None:
-    fd = kernel.open(path, flags, 0o666)
+def _write_file(kernel: Kernel, path: str, data: bytes, flags: int, mode: int = _MODE) -> None:
+    fd = kernel.open(path, flags, mode)
     try:
         for start in range(0, len(data), BLOCK_BYTES):
             write_all(kernel, fd, data[start : start + BLOCK_BYTES])

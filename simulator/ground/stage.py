@@ -29,12 +29,13 @@ _ARCHIVE_SECONDS = 1_500_000_000
 
 
 def place_source(package: SdistManifest, directory: str) -> None:
-    """Unpack a source distribution, with the whole-second times that an archive's files have."""
+    """Unpack a source distribution, with the whole-second times and the modes that an archive's files have."""
     for file in package.files:
         path = f"{directory}/{file.path}"
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as stream:
             stream.write(content(package.identifier, file))
+        REAL.chmod(path, file.mode)
         os.utime(path, (_ARCHIVE_SECONDS, _ARCHIVE_SECONDS))
 
 

@@ -7,6 +7,7 @@ import subprocess
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -271,3 +272,16 @@ def test_a_second_install_into_the_same_environment_replaces_the_files(place: Pa
     assert install(REAL, job(place), quiet) == 5
     (cached,) = place.glob("cache/archive-v0/*/pkg/deep/er/big.py")
     assert (place / "build-1" / SITE / "pkg/deep/er/big.py").stat().st_ino == cached.stat().st_ino
+
+
+def test_the_sources_have_the_modes_of_the_archive(place: Path) -> None:
+    os.umask(0o022)
+    modes: list[int] = []
+    tool = FileSpec("tool.sh", 10, 0o755)
+    package = replace(SOURCE, files=(*SOURCE.files, tool))
+
+    def look(request: BuildRequest) -> None:
+        modes.extend(os.stat(f"{request.source}/{path}").st_mode & 0o777 for path in ("setup.py", "tool.sh"))
+
+    install(REAL, replace(job(place, toolchain=Zips(look)), packages=(package,)), quiet)
+    assert modes == [0o644, 0o755]

@@ -8,9 +8,9 @@ import pytest
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import BuildRequest
 from simulator.fidelity import compare, from_tsv
-from simulator.manifest import content
+from simulator.ground.stage import place_source
 from tests.support.recording import RecordingKernel
-from tests.support.shapes import SECONDS, SHAPES, manifest
+from tests.support.shapes import SHAPES, manifest
 
 TRACES = os.path.join(os.path.dirname(__file__), "../data/traces/shapes")
 CASES = [
@@ -18,21 +18,11 @@ CASES = [
 ]
 
 
-def unpack(package, directory):
-    for file in package.files:
-        path = f"{directory}/{file.path}"
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as stream:
-            stream.write(content(package.identifier, file))
-        os.chmod(path, file.mode)
-        os.utime(path, (SECONDS, SECONDS))
-
-
 def built(name, release, directory):
     """Steps of a build alone, and what is in its wheel."""
     os.umask(0o022)
     package = manifest(name)
-    unpack(package, directory)
+    place_source(package, directory)
     kernel = RecordingKernel()
     kernel.mkdir(f"{directory}/dist")
     request = BuildRequest(directory, f"{directory}/dist", package, "a")
