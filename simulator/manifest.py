@@ -392,7 +392,7 @@ class _Reader:
         rows: list[Any] = self.typed(key, list, "a list of [directory, [file, ...]]")
         for row in rows:
             match row:
-                case [str(), [*names]] if names and all(isinstance(name, str) and name in known for name in names):
+                case [str(), [*names]] if all(isinstance(name, str) and name in known for name in names):
                     continue
                 case _:
                     self.fail(key, row, "[directory, [file of the archive, ...]]")

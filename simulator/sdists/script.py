@@ -70,6 +70,10 @@ class _Found(Exception):  # noqa: N818 - no error: the call is there, and nothin
     pass
 
 
+class _Lost(Exception):  # noqa: N818 - a loop that may or may not end here
+    pass
+
+
 class _Jump(Exception):  # noqa: N818 - `return`, `break` or `continue`
     def __init__(self, kind: type[ast.stmt], value: Any = None) -> None:
         super().__init__()
@@ -99,6 +103,7 @@ class _Script:
         self._required = required
         self._steps = 0
         self._depth = 0
+        self._loops = 0
         self._evaluate = Expressions(known_calls(tree), self._call, self._met, self._step)
 
     def follow(self, module: ast.Module) -> None:
@@ -201,6 +206,15 @@ class _Script:
             if _calls_setup(branch):
                 self._body(branch, scope)
         _forget([*node.body, *node.orelse], scope)
+        self._lose_way([*node.body, *node.orelse])
+
+    def _lose_way(self, branches: Sequence[ast.stmt]) -> None:
+        """Whether a function or a loop goes on after these branches cannot be told: it ends here, nothing known."""
+        kinds = {type(inner) for statement in branches for inner in ast.walk(statement)}
+        if self._depth and kinds & {ast.Return, ast.Raise}:
+            raise _Jump(ast.Return, UNKNOWN)
+        if self._loops and kinds & {ast.Break, ast.Continue}:
+            raise _Lost
 
     def _for(self, node: ast.For, scope: Scope) -> None:
         items = self._evaluate.value(node.iter, scope)
@@ -209,14 +223,25 @@ class _Script:
             return
         for item in list(items):
             assign(node.target, item, scope)
-            try:
-                self._body(node.body, scope)
-            except _Jump as jump:
-                if jump.kind is ast.Return:
-                    raise
-                if jump.kind is ast.Break:
-                    return
+            if not self._turn(node, scope):
+                return
         self._body(node.orelse, scope)
+
+    def _turn(self, node: ast.For | ast.While, scope: Scope) -> bool:
+        """One turn of a loop; returns whether there may be another."""
+        self._loops += 1
+        try:
+            self._body(node.body, scope)
+        except _Lost:
+            _forget([node], scope)
+            return False
+        except _Jump as jump:
+            if jump.kind is ast.Return:
+                raise
+            return jump.kind is not ast.Break
+        finally:
+            self._loops -= 1
+        return True
 
     def _while(self, node: ast.While, scope: Scope) -> None:
         while True:
@@ -226,13 +251,8 @@ class _Script:
                 return
             if not decided:
                 break
-            try:
-                self._body(node.body, scope)
-            except _Jump as jump:
-                if jump.kind is ast.Return:
-                    raise
-                if jump.kind is ast.Break:
-                    return
+            if not self._turn(node, scope):
+                return
         self._body(node.orelse, scope)
 
     def _with(self, node: ast.With, scope: Scope) -> None:
@@ -356,25 +376,39 @@ def _calls_setup(statements: Sequence[ast.stmt]) -> bool:
 
 
 def _forget(statements: Sequence[ast.stmt], scope: Scope) -> None:
-    """Every name that these statements could change is unknown from now on."""
+    """Everything that these statements could change is unknown from now on."""
     for statement in statements:
         for node in ast.walk(statement):
-            for name in _changed(node):
-                if name in scope or isinstance(node, ast.Name | ast.FunctionDef | ast.ClassDef):
+            for name, keys in _changed(node):
+                owner = scope[name] if name in scope else UNKNOWN  # noqa: SIM401 - `get` does not see outer scopes
+                if keys and isinstance(owner, dict):
+                    owner.update(dict.fromkeys(keys, UNKNOWN))
+                else:
                     scope[name] = UNKNOWN
 
 
-def _changed(node: ast.AST) -> Iterator[str]:
+def _changed(node: ast.AST) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Names that a node changes; of a table that it changes by constant keys, which keys."""
     match node:
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-            yield name
-        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-            yield name
-        case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()) | ast.AugAssign(target=ast.Name(id=name)):
-            yield name
-        case ast.Call(func=ast.Attribute(value=ast.Name(id=name))):
-            yield name
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name, ()
+        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key)), ctx=ast.Store()):
+            yield name, (key,)
+        case ast.Subscript(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
+            yield from ((name, ()) for name in _root(node))
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="update"), args=[], keywords=keywords):
+            yield name, tuple(keyword.arg for keyword in keywords if keyword.arg)
+        case ast.Call(func=ast.Attribute(value=owner)):
+            yield from ((name, ()) for name in _root(owner))
         case ast.Import(names=names) | ast.ImportFrom(names=names):
-            yield from (item.asname or item.name.partition(".")[0] for item in names)
+            yield from ((item.asname or item.name.partition(".")[0], ()) for item in names)
         case _:
             return
+
+
+def _root(node: ast.AST) -> Iterator[str]:
+    """The name in front of subscripts and attributes, if it is a container that they could change."""
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    if isinstance(node, ast.Name):
+        yield node.id

@@ -1,11 +1,7 @@
-"""Manifests: the ones that ship, what a bad one is answered, and making one from an archive."""
+"""Manifests: the ones that ship, and what a bad one is answered."""
 
-import dataclasses
-import io
 import json
 import os
-import tarfile
-import zipfile
 
 import pytest
 
@@ -19,7 +15,7 @@ from simulator.manifest import (
     load_packages,
     load_requirements,
 )
-from simulator.tools.manifests import main, manifest_json, sdist_manifest, wheel_manifest
+from simulator.sdists.document import manifest_json
 
 PACKAGES = os.path.join(os.path.dirname(__file__), "../../scenarios/packages")
 SOURCE = Source("an index", "2024-05-10", "by a test")
@@ -163,103 +159,3 @@ def test_a_requirement_without_version_is_refused(tmp_path):
     path.write_text(json.dumps(document))
     with pytest.raises(ValueError, match="requirements: expected name==version, got 'six'"):
         load_requirements(str(path))
-
-
-# From an archive.
-
-SETUP = """
-from setuptools import setup, find_packages
-raise SystemExit("nobody may run this")
-setup(name="some-name", packages=find_packages("src"), package_dir={"": "src"}, include_package_data=True,
-      version=open("VERSION").read())
-"""
-
-
-def make_sdist(directory, files):
-    path = str(directory / "some-name-1.0.tar.gz")
-    with tarfile.open(path, "w:gz") as archive:
-        for name, text in files.items():
-            member = tarfile.TarInfo(f"some-name-1.0/{name}")
-            member.size = len(text)
-            archive.addfile(member, io.BytesIO(text.encode()))
-    return path
-
-
-SDIST = {
-    "PKG-INFO": "Metadata-Version: 2.1\nName: some-name\nVersion: 1.0\n\nName: not this\n",
-    "setup.py": SETUP,
-    "LICENSE": "free",
-    "src/top/__init__.py": "",
-    "src/top/py.typed": "",
-    "src/top/data.txt": "data",
-    "src/top/inner/__init__.py": "x",
-    "src/some_name.egg-info/PKG-INFO": "Metadata-Version: 2.1\n",
-    "src/some_name.egg-info/top_level.txt": "top\n",
-    "src/some_name.egg-info/not-zip-safe": "\n",
-}
-
-
-def test_sdist_manifest_is_read_and_not_run(tmp_path):
-    manifest = sdist_manifest(make_sdist(tmp_path, SDIST), SOURCE)
-    build = manifest.build
-    assert (manifest.name, manifest.version, manifest.directory) == ("some-name", "1.0", "some-name-1.0")
-    assert manifest.files == tuple(FileSpec(name, len(text)) for name, text in SDIST.items())
-    assert build.packages == ("top", "top.inner")
-    assert build.package_dir == (("", "src"),)
-    assert build.package_data == ("src/top/py.typed",)
-    assert build.include_package_data
-    assert build.zip_safe is False
-    assert build.license_files == ("LICENSE",)
-    assert build.wheel == "some_name-1.0-py3-none-any.whl"
-    assert {file.path for file in build.dist_info_files} == {"LICENSE", "METADATA", "WHEEL", "top_level.txt"}
-
-
-def make_wheel(directory, names):
-    path = str(directory / "some_name-1.0-py3-none-any.whl")
-    with zipfile.ZipFile(path, "w") as wheel:
-        for name, text in names.items():
-            wheel.writestr(name, text)
-    return path
-
-
-WHEEL = {
-    "top/__init__.py": "",
-    "top/data.txt": "data",
-    "top/inner/__init__.py": "x",
-    "some_name-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: some-name\nVersion: 1.0\n",
-    "some_name-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\n",
-    "some_name-1.0.dist-info/RECORD": "",
-}
-
-
-def test_a_wheel_says_what_is_package_data(tmp_path):
-    wheel = wheel_manifest(make_wheel(tmp_path, WHEEL), SOURCE)
-    manifest = sdist_manifest(make_sdist(tmp_path, SDIST), SOURCE, wheel)
-    assert manifest.build.package_data == ("src/top/data.txt",)
-    assert [file.path for file in manifest.build.dist_info_files] == ["METADATA", "WHEEL"]
-    assert wheel.files[1] == FileSpec("top/data.txt", 4)
-
-
-def test_command_prints_what_the_loader_reads(tmp_path, capsys):
-    main([make_sdist(tmp_path, SDIST), "--as-of", "2024-05-10", "--how", "by a test"])
-    path = tmp_path / "some-name-1.0.json"
-    path.write_text(capsys.readouterr().out)
-    expected = sdist_manifest(make_sdist(tmp_path, SDIST), Source("PyPI", "2024-05-10", "by a test"))
-    loaded = load_manifest(str(path))
-    # The two archives differ in the time that gzip writes into them, and so in their digest.
-    assert dataclasses.replace(loaded, archive=expected.archive) == expected
-    assert expected.build.egg_info == "src/some_name.egg-info"
-
-
-@pytest.mark.parametrize(
-    ("missing", "message"),
-    [({"PKG-INFO"}, "no PKG-INFO"), ({name for name in SDIST if "egg-info" in name}, "no egg-info")],
-)
-def test_what_is_no_sdist_is_refused(tmp_path, missing, message):
-    with pytest.raises(ValueError, match=message):
-        sdist_manifest(make_sdist(tmp_path, {k: v for k, v in SDIST.items() if k not in missing}), SOURCE)
-
-
-def test_what_is_no_wheel_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"expected one \.dist-info/METADATA, got"):
-        wheel_manifest(make_wheel(tmp_path, {"a": ""}), SOURCE)
