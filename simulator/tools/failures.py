@@ -173,7 +173,7 @@ def _failure(row: _Row, match: re.Match[str], line: str, cache: str, tree: str |
 def _in_cache(path: str, cache: str, tree: str | None) -> str:
     # A bare name is relative to a directory that was open: which one, nobody says.
     begins_in_tree = tree is not None and "/" in path and not path.startswith("/")
-    whole = os.path.normpath(f"{tree}/{path}") if begins_in_tree else path
+    whole = os.path.normpath(f"{tree}/{path}" if begins_in_tree else path)
     return whole.removeprefix(f"{cache}/")
 
 
