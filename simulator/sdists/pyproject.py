@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SETUPTOOLS_BACK_ENDS = frozenset({"setuptools.build_meta", "setuptools.build_meta:__legacy__"})
 _LEGACY = "setuptools.build_meta:__legacy__"
+# Patterns that keep a search out of the output directory, whatever is below it.
+_NOT_THERE = frozenset({"dist*", "dist.*"})
 _REQUIREMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # As `[tool.setuptools]` calls them, and as `setup()` does.
 _SAME_THING = {
@@ -116,4 +118,10 @@ def _found(find: dict[str, Any], tree: SourceTree) -> dict[str, Any]:
         packages += here
         if package_dir.get("") != place and tree.normal(place) != "":
             package_dir |= {name: f"{place}/{name.replace('.', '/')}" for name in here}
-    return {"packages": packages, "found_package_dir": package_dir}
+    searched = find.get("namespaces", True) and any(tree.normal(place) == "" for place in search)
+    return {
+        "packages": packages,
+        "found_package_dir": package_dir,
+        # The search would go into the output directory, unless it is told not to.
+        "finds_in_root": bool(searched) and not _NOT_THERE & set(find.get("exclude", ())),
+    }

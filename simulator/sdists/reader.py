@@ -24,7 +24,8 @@ from simulator.sdists.metadata import read_metadata
 from simulator.sdists.naming import canonical, egg_info_name, normal_version, wheel_name
 from simulator.sdists.package_data import package_data
 from simulator.sdists.setup_cfg import as_flag
-from simulator.sdists.told import read_told
+from simulator.sdists.template import template_lines
+from simulator.sdists.told import read_told, text_of
 from simulator.sdists.tree import SourceTree
 from simulator.sdists.values import UNKNOWN
 from simulator.sdists.wheels import WheelAnswers, read_wheel
@@ -171,6 +172,8 @@ def _build(evidence: Evidence) -> BuildSpec:
         data_files=data_files,
         headers=headers,
         namespace_packages=_namespace_packages(evidence),
+        manifest_in=tuple(map(" ".join, template_lines(text_of(evidence.path, evidence.archive, "MANIFEST.in")))),
+        finds_in_root=evidence.told.finds_in_root,
     )
 
 

@@ -29,7 +29,7 @@ def apply_template(text: str, files: set[str], tree: SourceTree) -> None:
         files: paths so far; changed.
         tree: of the sdist.
     """
-    for words in _lines(text):
+    for words in template_lines(text):
         action, arguments = words[0], [posixpath.normpath(word) for word in words[1:]]
         first = arguments[0] if arguments else ""
         patterns = arguments[1:]
@@ -55,7 +55,7 @@ def apply_template(text: str, files: set[str], tree: SourceTree) -> None:
                 continue
 
 
-def _lines(text: str) -> Iterator[list[str]]:
+def template_lines(text: str) -> Iterator[list[str]]:
     """The words of each line: comments gone, continued lines joined."""
     pending = ""
     for raw in text.splitlines():

@@ -59,6 +59,7 @@ class Told:
             computed.
         commands: options of commands, by command.
         found_package_dir: what searching for packages says about `package_dir`.
+        finds_in_root: whether pyproject.toml has packages found among all directories of the root.
         by_pyproject: whether pyproject.toml configures setuptools.
         own_commands: commands that the setup script replaces; what they do is not modelled.
         all_named: False when setup.py passes arguments that cannot be named.
@@ -67,6 +68,7 @@ class Told:
     values: dict[str, Any]
     commands: dict[str, dict[str, str]]
     found_package_dir: dict[str, str] = field(default_factory=dict)
+    finds_in_root: bool = False
     by_pyproject: bool = False
     own_commands: tuple[str, ...] = ()
     all_named: bool = True
@@ -226,6 +228,7 @@ def _take_setup_cfg(told: Told, given: dict[str, Any], said: Said) -> None:
 def _take_pyproject(told: Told, given: dict[str, Any]) -> None:
     told.by_pyproject = True
     told.found_package_dir = given.pop("found_package_dir", told.found_package_dir)
+    told.finds_in_root = given.pop("finds_in_root", False)
     before = told.values["package_dir"]
     if "package_dir" in given and isinstance(before, dict):
         given["package_dir"] = given["package_dir"] | before
