@@ -46,8 +46,9 @@ def find_layout(evidence: Evidence) -> Layout:
 
 
 def _computed(evidence: Evidence, package_dir: dict[str, str]) -> Layout:
-    if evidence.metadata.top_level is not None:
-        return _by_top_level(evidence.tree, evidence.metadata, package_dir)
+    found = _by_top_level(evidence.tree, evidence.metadata, package_dir)
+    if found is not None:
+        return found
     if evidence.wheel is not None:
         return evidence.wheel.layout(package_dir)
     evidence.missing.update(name for name in ("packages", "py_modules") if evidence.told[name] is UNKNOWN)
@@ -73,10 +74,13 @@ def _package_dir(evidence: Evidence) -> dict[str, str]:
     told = evidence.told
     given, found = told["package_dir"], told.found_package_dir
     if given is UNKNOWN:
+        if evidence.wheel is not None:
+            return evidence.wheel.package_dir(evidence.tree)
         place = posixpath.dirname(evidence.metadata.egg_info)
-        if not evidence.metadata.egg_info:
+        table = {"": place} if place else {}
+        if _by_top_level(evidence.tree, evidence.metadata, table) is None:
             evidence.missing.add("package_dir")
-        return {"": place} if place else {}
+        return table
     table = {**found, **(given or {})} if told.by_pyproject else (given or found)
     return {str(name): _plain(str(place)) for name, place in table.items()}
 
@@ -92,8 +96,10 @@ def _names(given: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(name).strip() for name in given)) if isinstance(given, list | tuple | set) else ()
 
 
-def _by_top_level(tree: SourceTree, metadata: SdistMetadata, package_dir: dict[str, str]) -> Layout:
-    """The packages below the names in top_level.txt that the sdist has files of."""
+def _by_top_level(tree: SourceTree, metadata: SdistMetadata, package_dir: dict[str, str]) -> Layout | None:
+    """The packages below the names in top_level.txt that the sdist has files of; None where that does not fit."""
+    if metadata.top_level is None:
+        return None
     listed = metadata.sources if metadata.sources is not None else tree.files
     packages: list[str] = []
     modules: list[str] = []
@@ -103,6 +109,8 @@ def _by_top_level(tree: SourceTree, metadata: SdistMetadata, package_dir: dict[s
             packages += _below(name, place, listed)
         elif tree.is_file(f"{place}.py"):
             modules.append(name)
+        else:
+            return None
     return Layout(tuple(packages), tuple(modules), package_dir)
 
 

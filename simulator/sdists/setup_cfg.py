@@ -75,6 +75,35 @@ def options(sections: dict[str, dict[str, str]], tree: SourceTree) -> dict[str, 
     return found
 
 
+def pbr_options(sections: dict[str, dict[str, str]], tree: SourceTree) -> dict[str, Any]:
+    """What pbr makes of setup.cfg, where it configures setuptools: its section ``[files]``.
+
+    Source: pbr's documentation, "Using pbr", section "files".
+    """
+    files = sections.get("files", {})
+    roots = as_list(files.get("packages", "")) or [sections.get("metadata", {}).get("name", "")]
+    packages = [
+        name
+        for root in roots
+        if tree.is_directory(root.replace(".", "/"))
+        for name in (root, *(f"{root}.{inner}" for inner in find_packages(tree, root.replace(".", "/"))))
+    ]
+    found: dict[str, Any] = {"packages": packages, "include_package_data": True, "zip_safe": False}
+    for key, name in (("modules", "py_modules"), ("scripts", "scripts")):
+        if key in files:
+            found[name] = as_list(files[key])
+    pairs: list[tuple[str, list[str]]] = []
+    for line in as_list(files.get("data_files", "")):
+        directory, separator, rest = (part.strip(" '") for part in line.partition("="))
+        if separator:
+            pairs.append((directory, []))
+        if (rest or not separator) and pairs:
+            pairs[-1][1].extend(expanded([rest if separator else directory], tree))
+    if pairs:
+        found["data_files"] = pairs
+    return found
+
+
 def as_list(value: str) -> list[str]:
     """Items one a line, or separated by commas where there is one line."""
     parts = value.splitlines() if "\n" in value else value.split(",")

@@ -101,11 +101,16 @@ def read_told(path: str, archive: SourceArchive, tree: SourceTree) -> Told:
     said = _said(path, archive, tree, pyproject.build_requirements(document))
     _check_extensions(path, said, document, archive)
     _check_commands(path, sections)
+    if said.arguments.get("use_2to3") not in (None, False, UNKNOWN):
+        raise _bad(path, "sets use_2to3 in setup.py: setuptools refuses that since 58.0")
     told = Told(dict.fromkeys(NAMES), _commands(said, sections, document), all_named=said.all_named and said.called)
     if "setup.py" not in archive.texts:
         told.all_named = True
     _take_script(told, said, told.all_named)
-    _take_setup_cfg(told, setup_cfg.options(sections, tree), said)
+    given = setup_cfg.options(sections, tree)
+    if said.arguments.get("pbr") is True or (said.by and "files" in sections and not said.all_named):
+        given = setup_cfg.pbr_options(sections, tree) | given
+    _take_setup_cfg(told, given, said)
     if pyproject.tells_setuptools(document):
         _take_pyproject(told, pyproject.options(document, tree))
     own = said.arguments.get("cmdclass")
@@ -173,6 +178,8 @@ def _check_extensions(path: str, said: Said, document: dict[str, Any], archive: 
         # Computed, and nothing there to compile: it comes to nothing.
         if (given is UNKNOWN and compiles) or (given is not UNKNOWN and given):
             raise _extensions(path, f"{name} in setup.py")
+    if compiles and "distclass" in said.arguments:
+        raise _extensions(path, "distclass in setup.py")
     if said.by.partition(".")[0] not in {"", "setup", "setuptools", "distutils"}:
         raise _extensions(path, f"{said.by}() in setup.py")
     if pyproject.table(document, "tool", "setuptools").get("ext-modules"):

@@ -11,7 +11,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 # Where the folder is, to whoever asks for an absolute path. No real directory is meant.
 ROOT = "/sdist"
@@ -35,6 +35,11 @@ class SourceTree:
                 parent = posixpath.dirname(path)
                 self._children[parent].add(path)
                 path = parent  # noqa: PLW2901 - up, until somebody has been here
+
+    @property
+    def directories(self) -> Collection[str]:
+        """All of them, relative to the folder, which is the empty one."""
+        return self._children.keys()
 
     def normal(self, path: str) -> str | None:
         """A path relative to the folder; empty for the folder itself, None outside of it."""

@@ -21,6 +21,8 @@ from simulator.sdists.layout import directory_of
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from simulator.sdists.tree import SourceTree
+
 _BLOCK_BYTES = 1 << 20
 _METADATA_BYTES_MAX = 16 << 20
 _COMPILED = (".so", ".pyd", ".dylib", ".dll")
@@ -96,6 +98,25 @@ class WheelAnswers:
     def compiled(self) -> str:
         """A file that is no pure Python; empty when there is none."""
         return next((file.path for file in self.wheel.files if file.path.endswith(_COMPILED)), "")
+
+    def package_dir(self, tree: SourceTree) -> dict[str, str]:
+        """Where in the sdist its packages lie: in the highest directory that has the modules of each."""
+        modules: dict[str, set[str]] = {}
+        for file in self._installed():
+            if file.path.endswith(".py"):
+                modules.setdefault(posixpath.dirname(file.path), set()).add(posixpath.basename(file.path))
+        places = sorted(tree.directories, key=lambda place: (place.count("/") + bool(place), place))
+        table: dict[str, str] = {}
+        for directory in sorted(modules):
+            package = directory.replace("/", ".")
+            if modules[directory] <= set(tree.names(directory_of(package, table))):
+                continue
+            place = next((place for place in places if modules[directory] <= set(tree.names(place))), None)
+            if place is None:
+                continue
+            base = place.removesuffix(directory).rstrip("/")
+            table |= {"": base} if posixpath.join(base, directory) == place and not table else {package: place}
+        return table
 
     def layout(self, package_dir: dict[str, str]) -> Layout:
         """Its packages and modules."""
