@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -54,7 +53,6 @@ class Shown(Protocol):
     def progress(self) -> str: ...  # noqa: D102
 
 
-@dataclass(slots=True, eq=False)
 class Actor:
     """One party of a run, as the gate, the kernel and the hosts see it.
 
@@ -64,9 +62,8 @@ class Actor:
         faults: what is still to happen to it.
         status: one of the constants above.
         dead: whether its calls do nothing any more.
-        phase: what it is at; changed by `enter`.
         steps: how many it has made, up to when the gate saw it last.
-        quiet_until: while the record is shorter than this, it goes on without asking at the gate.
+        grant: a token for each step that it may make without coming to the gate: the phase it is in.
         settled: up to where the record was searched for its steps.
         pending: the call it waits with; only what the gate has seen.
         waits_for: the lock, when it is blocked.
@@ -76,33 +73,53 @@ class Actor:
         locks: descriptors that hold a flock, with the lock's path.
     """
 
-    name: str
-    index: int
-    faults: ActorFaults | None = None
-    status: str = STARTING
-    dead: bool = False
-    phase: str = "start"
-    steps: int = 0
-    quiet_until: int = 0
-    settled: int = 0
-    pending: Call | None = None
-    waits_for: str | None = None
-    killed: bool = False
-    last_failure: RawStep | None = None
-    descriptors: dict[int, str] = field(default_factory=dict)
-    locks: dict[int, str] = field(default_factory=dict)
+    __slots__ = (
+        "_phase", "dead", "descriptors", "faults", "grant", "index", "killed", "last_failure", "locks", "name",
+        "pending", "settled", "status", "steps", "waits_for",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        index: int,
+        faults: ActorFaults | None = None,
+        *,
+        status: str = STARTING,
+        phase: str = "start",
+        killed: bool = False,
+    ) -> None:
+        self.name = name
+        self.index = index
+        self.faults = faults
+        self.status = status
+        self.dead = False
+        self.steps = 0
+        self.settled = 0
+        self.grant: list[str] = []
+        self.pending: Call | None = None
+        self.waits_for: str | None = None
+        self.killed = killed
+        self.last_failure: RawStep | None = None
+        self.descriptors: dict[int, str] = {}
+        self.locks: dict[int, str] = {}
+        self._phase = phase
 
     @property
     def progress(self) -> str:
         """How far it came, for people."""
         return f"{self.steps:,} steps"
 
-    def enter(self, phase: str) -> None:
-        """A phase begins; whoever watches the run is asked before the next step."""
-        self.phase = phase
-        self.quiet_until = 0
+    @property
+    def phase(self) -> str:
+        """What it is at. When that changes it comes to the gate, so that whoever watches the run sees it."""
+        return self._phase
+
+    @phase.setter
+    def phase(self, phase: str) -> None:
+        self._phase = phase
+        self.grant.clear()
 
     def die(self) -> None:
         """From now on its calls do nothing."""
         self.dead = True
-        self.quiet_until = 0
+        self.grant.clear()

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 from cache_core.kernel import REAL
 from simulator.engine.listing import sorted_entries
+from simulator.engine.quiet import KINDS, quiet_calls
 from simulator.engine.step import UNLOCK, StallRequested, Stepper
-from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, OPEN, OPENDIR
+from simulator.engine.trace import LIST_DESCRIPTOR, LIST_PATH
 from simulator.errors import ActorKilled
 
 if TYPE_CHECKING:
@@ -34,14 +35,7 @@ if TYPE_CHECKING:
     from simulator.engine.gate import Gate
     from simulator.engine.paths import Paths
 
-_CREATES_EXCLUSIVELY = os.O_CREAT | os.O_EXCL
 _LOCK_NAMES = {fcntl.LOCK_SH: "shared", fcntl.LOCK_EX: "exclusive", fcntl.LOCK_UN: UNLOCK}
-
-
-def _open_operation(flags: int) -> str:
-    if flags & os.O_CREAT:
-        return CREATE_EXCL if flags & _CREATES_EXCLUSIVELY == _CREATES_EXCLUSIVELY else CREATE
-    return OPENDIR if flags & os.O_DIRECTORY else OPEN
 
 
 def _at(dir_fd: int | None) -> dict[str, Any] | None:
@@ -61,14 +55,14 @@ class Calls(Stepper):
         """As `Kernel.open`."""
         shown = self._name(path, dir_fd)
         return self._make(
-            (_open_operation(flags), shown, None, None, self._opened, REAL.open, (path, flags, mode), _at(dir_fd))
+            (KINDS[flags][0], shown, None, None, self._opened, REAL.open, (path, flags, mode), _at(dir_fd))
         )
 
     def openat2(self, path: str, flags: int, resolve: int, *, dir_fd: int) -> Any:
         """As `Kernel.openat2`."""
         shown, arguments = self._name(path, dir_fd), (path, flags, resolve)
         return self._make(
-            (_open_operation(flags), shown, None, None, self._opened, REAL.openat2, arguments, {"dir_fd": dir_fd})
+            (KINDS[flags][0], shown, None, None, self._opened, REAL.openat2, arguments, {"dir_fd": dir_fd})
         )
 
     def read(self, fd: int, length: int) -> Any:
@@ -208,11 +202,11 @@ class Calls(Stepper):
 
     def _name(self, path: str, dir_fd: int | None) -> str:
         if dir_fd is None:
-            return self._paths.shown(os.fsdecode(path))
-        return self._paths.below(self._opened_as(dir_fd), os.fsdecode(path))
+            return self._paths.known[path]
+        return self._paths.known.inside[self._opened_as(dir_fd)][path]
 
     def _of(self, path: str | int) -> str:
-        return self._opened_as(path) if isinstance(path, int) else self._paths.shown(os.fsdecode(path))
+        return self._opened_as(path) if isinstance(path, int) else self._paths.known[path]
 
     def _opened_as(self, fd: int) -> str:
         """The path that a descriptor was opened by.
@@ -266,6 +260,8 @@ class GatedKernel(Calls):
     ) -> None:
         super().__init__(gate, actor, paths, times)
         self._suspend = suspend
+        # These hide the methods of the same name.
+        self.__dict__.update(quiet_calls(self))
 
     def _make(self, call: Call) -> Any:
         actor, gate = self._actor, self._gate

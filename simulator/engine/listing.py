@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Self
 
@@ -37,7 +38,7 @@ class GatedEntry:
         self._entry = entry
         self._kernel = kernel
         self._listing_fd = listing_fd
-        self._known: dict[bool, os.stat_result] = {}
+        self._known: dict[bool, os.stat_result] | None = None
         self.name = entry.name
         self.path = entry.path
 
@@ -55,6 +56,8 @@ class GatedEntry:
 
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
         """One step the first time; then, as os.DirEntry does, what it said."""
+        if self._known is None:
+            self._known = {}
         known = self._known.get(follow_symlinks)
         if known is None:
             name, at = (self.path, None) if self._listing_fd is None else (self.name, self._listing_fd)
@@ -84,7 +87,7 @@ class GatedListing:
     """As the iterator of `os.scandir`; nothing is left open."""
 
     def __init__(self, entries: list[os.DirEntry[str]], kernel: object, listing_fd: int | None) -> None:
-        self._entries = iter([GatedEntry(entry, kernel, listing_fd) for entry in entries])  # type: ignore[arg-type]
+        self._entries = map(GatedEntry, entries, repeat(kernel), repeat(listing_fd))  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[GatedEntry]:
         return self._entries

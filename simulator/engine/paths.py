@@ -1,8 +1,70 @@
-"""How paths are shown: relative to the cache, whatever sandbox it is in."""
+"""How paths are shown: relative to the cache, whatever sandbox it is in.
+
+Each answer is kept: builds ask for the same few thousand paths again and again.
+"""
 
 from __future__ import annotations
 
+import os
+
 OUTSIDE = "<outside>"
+
+
+class _Inside(dict[str, str]):
+    """Names that are resolved from one directory, with what is shown for them; filled as they come."""
+
+    __slots__ = ("_directory", "_paths")
+
+    def __init__(self, paths: Paths, directory: str) -> None:
+        super().__init__()
+        self._paths = paths
+        self._directory = directory
+
+    def __missing__(self, name: str) -> str:
+        shown = self[name] = self._paths.below(self._directory, os.fsdecode(name))
+        return shown
+
+
+class _Directories(dict[str, _Inside]):
+    """Directories as they are shown, with what is known of the names in each."""
+
+    __slots__ = ("_paths",)
+
+    def __init__(self, paths: Paths) -> None:
+        super().__init__()
+        self._paths = paths
+
+    def __missing__(self, directory: str) -> _Inside:
+        inside = self[directory] = _Inside(self._paths, directory)
+        return inside
+
+
+class Known(dict[str, str]):
+    """Paths as they are given to a call, with what is shown for them; filled as they come.
+
+    Raises (when asked):
+        KeyError: a descriptor is no path.
+    """
+
+    __slots__ = ("_paths", "_prefix", "inside")
+
+    def __init__(self, paths: Paths, prefix: str) -> None:
+        super().__init__()
+        self._paths = paths
+        self._prefix = prefix
+        self.inside = _Directories(paths)
+
+    def __missing__(self, path: str) -> str:
+        if path.__class__ is str:
+            shown = path.removeprefix(self._prefix)
+            if len(shown) == len(path):
+                shown = self._paths.shown(path)
+        elif isinstance(path, int):
+            raise KeyError(path)
+        else:
+            shown = self._paths.shown(os.fsdecode(path))
+        self[path] = shown
+        return shown
 
 
 class Paths:
@@ -11,15 +73,20 @@ class Paths:
     Args:
         sandbox: absolute path of the run's directory.
         cache: name of the cache directory in it.
+
+    Attributes:
+        known: a path, as an actor gives it, to the path as it is shown; `known.inside` has, for a directory as it is
+            shown, names in it to the paths as they are shown.
     """
 
-    __slots__ = ("_cache", "_cache_prefix", "_sandbox", "_sandbox_prefix")
+    __slots__ = ("_cache", "_cache_prefix", "_sandbox", "_sandbox_prefix", "known")
 
     def __init__(self, sandbox: str, cache: str) -> None:
         self._sandbox = sandbox
         self._sandbox_prefix = sandbox + "/"
         self._cache = f"{sandbox}/{cache}"
         self._cache_prefix = self._cache + "/"
+        self.known = Known(self, self._cache_prefix)
 
     def shown(self, path: str) -> str:
         """`path` relative to the cache: ``.`` for itself, ``../`` before what lies beside it."""

@@ -12,17 +12,33 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from cache_core.kernel import REAL
+from simulator.engine.clock import Status
 from simulator.engine.faults import AFTER, BEFORE, BUILD_ERROR, KILL, SHORT, STALL, errno_of
 from simulator.engine.listing import GatedListing
 from simulator.engine.trace import CREATE, CREATE_EXCL, OPEN, OPENDIR
 from simulator.errors import ActorKilled, BuildFailedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from simulator.engine.actor import Actor, Call
     from simulator.engine.clock import LogicalTimes
     from simulator.engine.faults import Fault
     from simulator.engine.gate import Gate
-    from simulator.engine.paths import Paths
+    from simulator.engine.paths import Known, Paths
+    from simulator.engine.trace import RawStep
+
+    # The actor's name, how to take a token, paths as shown, its descriptors, how to record a step, how to record one
+    # that failed, and the logical times.
+    AtHand = tuple[
+        str,
+        Callable[[], str],
+        Known,
+        dict[int, str],
+        Callable[[RawStep], None],
+        Callable[[RawStep, OSError], None],
+        LogicalTimes,
+    ]
 
 UNLOCK = "unlock"
 
@@ -58,6 +74,23 @@ class Stepper:
         self._times = times
         self._record = gate.steps.append
 
+    def at_hand(self) -> AtHand:
+        """What a quiet call works with."""
+        actor = self._actor
+        return (
+            actor.name, actor.grant.pop, self._paths.known, actor.descriptors, self._record, self._failed, self._times
+        )  # fmt: skip
+
+    @property
+    def steps(self) -> list[RawStep]:
+        """The record."""
+        return self._gate.steps
+
+    @property
+    def locks(self) -> dict[int, str]:
+        """The locks of the actor, as they change."""
+        return self._actor.locks
+
     def _perform(self, call: Call) -> Any:
         actor = self._actor
         if actor.dead:
@@ -70,7 +103,7 @@ class Stepper:
         try:
             result = function(*arguments) if keywords is None else function(*arguments, **keywords)
         except OSError as error:
-            self._note(call, error.errno, None, error=error)
+            self._note(call[:4], error.errno, None, error=error)
             raise
         detail = None
         if after is not None:
@@ -80,22 +113,36 @@ class Stepper:
 
     def _note(
         self,
-        call: Call,
+        what: tuple[str, str, str | None, int | None],
         number: int | None,
         injected: str | None,
         *,
         detail: object = None,
         error: OSError | None = None,
     ) -> None:
-        """Record a step that is not an ordinary success, and remember which error it raised."""
+        """Record a step that is not an ordinary success.
+
+        Args:
+            what: operation, path, target, mode.
+            number: the errno.
+            injected: when a fault struck.
+            detail: as in `RawStep`.
+            error: what the actor gets.
+        """
         actor = self._actor
-        step = (actor.name, actor.phase, *call[:4], number, detail, injected)
+        step = (actor.name, actor.phase, *what, number, detail, injected)
+        if error is None:
+            self._record(step)
+        else:
+            self._failed(step, error)
+
+    def _failed(self, step: RawStep, error: OSError) -> None:
+        """Record a step that failed, and remember which error it raised."""
         self._record(step)
-        if error is not None:
-            actor.last_failure = step
-            error.__dict__[STEP_OF_ERROR] = step
-            if injected is None and number in _OUT_OF_RESOURCES:
-                self._gate.run_out(step)
+        self._actor.last_failure = step
+        error.__dict__[STEP_OF_ERROR] = step
+        if step[6] in _OUT_OF_RESOURCES and step[8] is None:
+            self._gate.run_out(step)
 
     # Faults.
 
@@ -115,13 +162,13 @@ class Stepper:
         if fault.when == SHORT and after is not None:
             fd, data = arguments
             result, detail = after(path, target, arguments, REAL.write(fd, data[: max(1, len(data) // 2)]))
-            self._note(call, None, SHORT, detail=detail)
+            self._note(call[:4], None, SHORT, detail=detail)
             return result
         number = errno_of(fault)
         if fault.when == AFTER:
             self._let_it_happen(call)
         error = OSError(number, os.strerror(number), path)
-        self._note(call, number, fault.when, error=error)
+        self._note(call[:4], number, fault.when, error=error)
         raise error
 
     def _let_it_happen(self, call: Call) -> None:
@@ -130,7 +177,7 @@ class Stepper:
         try:
             result = function(*arguments, **(keywords or {}))
         except OSError as error:
-            self._note(call, error.errno, None, error=error)
+            self._note(call[:4], error.errno, None, error=error)
             raise
         if after is not None:
             result, _ = after(path, target, arguments, result)
@@ -161,7 +208,7 @@ class Stepper:
         del target
         self._actor.descriptors[fd] = path
         if arguments[1] & _CHANGES_CONTENT:
-            self._times.modified(path, len(self._gate.steps))
+            self._times.modified[path] = len(self._gate.steps)
         return fd, None
 
     def _closed(self, path: str, target: str | None, arguments: tuple[Any, ...], result: None) -> tuple[None, object]:
@@ -176,12 +223,12 @@ class Stepper:
 
     def _wrote(self, path: str, target: str | None, arguments: tuple[Any, ...], length: int) -> tuple[int, object]:
         del target, arguments
-        self._times.modified(path, len(self._gate.steps))
+        self._times.modified[path] = len(self._gate.steps)
         return length, length
 
     def _timed(self, path: str, target: str | None, arguments: tuple[Any, ...], result: None) -> tuple[None, object]:
         del target, arguments
-        self._times.modified(path, len(self._gate.steps))
+        self._times.modified[path] = len(self._gate.steps)
         return result, None
 
     def _renamed(self, path: str, target: str | None, arguments: tuple[Any, ...], result: None) -> tuple[None, object]:
@@ -195,10 +242,12 @@ class Stepper:
 
     def _status(
         self, path: str, target: str | None, arguments: tuple[Any, ...], status: os.stat_result
-    ) -> tuple[os.stat_result, object]:
+    ) -> tuple[Status, object]:
         del target, arguments
         mode = status.st_mode
-        return self._times.shown(path, status), (mode, status.st_size if stat.S_ISREG(mode) else 0)
+        times = self._times
+        shown = Status(mode, status, times, times.modified.get(path))
+        return shown, (mode, status.st_size if stat.S_ISREG(mode) else 0)
 
     def _listed(
         self, path: str, target: str | None, arguments: tuple[Any, ...], entries: list[os.DirEntry[str]]

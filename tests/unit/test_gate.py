@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import itertools
+import math
 import os
+from collections import Counter
 
 import pytest
 
@@ -54,22 +56,63 @@ def test_sticky_that_always_switches_never_stays(tmp_path):
     assert all(one != other for one, other in itertools.pairwise(moved[:9]))
 
 
-def test_sticky_reaches_everybody_alike(tmp_path):
-    del tmp_path
-    strategy = Sticky(1.0)
+class Walker:
+    """An actor that can always move."""
 
-    class Fake:
-        def __init__(self, index):
-            self.index, self.status = index, "enabled"
+    def __init__(self, index):
+        self.index, self.status = index, "enabled"
 
-    actors = [Fake(index) for index in range(4)]
-    strategy.begin(actors, [], Randomness(1, "schedule"))
-    counts = [0] * 4
-    for _ in range(3_000):
-        counts[strategy.choose(actors, actors[1]).index] += 1
-    assert counts[1] == 0
-    # Each of the three others expects 1,000; six standard deviations are 155.
-    assert all(845 < count < 1155 for count in (counts[0], counts[2], counts[3]))
+
+def walk(probability, actors, length, seed=1):
+    """Who a sticky walk chooses, step by step."""
+    strategy, steps, chosen = Sticky(probability), [], [actors[0]]
+    strategy.begin(actors, steps, Randomness(seed, "schedule"))
+    for _ in range(length):
+        chosen.append(strategy.choose(actors, chosen[-1]))
+        steps.append(None)
+    return [actor.index for actor in chosen[1:]]
+
+
+def test_sticky_reaches_everybody_alike():
+    moved = walk(1.0, [Walker(index) for index in range(4)], 3_000)
+    pairs = Counter(itertools.pairwise(moved))
+    assert not any(one == other for one, other in pairs)
+    # Each of the twelve pairs expects 250; six standard deviations are 91.
+    assert len(pairs) == 12
+    assert all(159 < count < 341 for count in pairs.values())
+
+
+@pytest.mark.parametrize("probability", [0.02, 0.3])
+def test_sticky_switches_as_if_a_coin_were_tossed_at_each_step(probability):
+    moved = walk(probability, [Walker(index) for index in range(3)], 40_000)
+    runs = [len(list(group)) for _, group in itertools.groupby(moved)][1:-1]
+    # Runs of a given length: each toss is independent, so their lengths are geometric. Six standard deviations.
+    for length in (1, 2, 5):
+        share = (1 - probability) ** (length - 1) * probability
+        spread = 6 * math.sqrt(len(runs) * share * (1 - share))
+        assert abs(runs.count(length) - len(runs) * share) < spread
+    mean = 1 / probability
+    assert abs(sum(runs) / len(runs) - mean) < 6 * mean / math.sqrt(len(runs))
+
+
+def test_sticky_is_quiet_for_as_long_as_it_would_choose_the_same():
+    actors = [Walker(index) for index in range(3)]
+    asked, told = Sticky(0.1), Sticky(0.1)
+    for strategy in (asked, told):
+        strategy.begin(actors, steps := [], Randomness(5, "schedule"))
+        strategy.record = steps
+    current, quiet = actors[0], 0
+    for _ in range(2_000):
+        each = asked.choose(actors, current)
+        if quiet == 0:
+            assert told.choose(actors, current) is each
+            quiet = told.quiet_steps()
+        else:
+            assert each is current
+            quiet -= 1
+        current = each
+        asked.record.append(None)
+        told.record.append(None)
 
 
 @pytest.mark.parametrize("strategy", [Sticky(0.3), RoundRobin(3)])
@@ -222,6 +265,36 @@ def test_an_interrupt_ends_the_run(tmp_path):
     arena.run()
     assert arena.gate.stopped == "interrupted"
     assert len(arena.steps) == 4
+
+
+def test_a_schedule_with_a_stall_replays(tmp_path):
+    faults = ["build-1:2:stall"]
+    recorded = trio_of(tmp_path / "one", strategy=Sticky(0.4), seed=3, faults=faults).run()
+    text = format_segments(segments_of(recorded.steps))
+    replayed = trio_of(tmp_path / "two", strategy=Replay(text), faults=faults).run()
+    assert replayed.steps == recorded.steps
+
+
+def test_a_stall_is_over_when_a_schedule_says_so(tmp_path):
+    moved = movers(trio_of(tmp_path, strategy=Replay("b1:1,b2:1,b1:2,b3:1"), faults=["build-1:2:stall"]).run())
+    assert moved[:5] == ["build-1", "build-2", "build-1", "build-1", "build-3"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_schedule_with_locks_and_careless_ends_replays(tmp_path, seed):
+    """Attempts that had to wait, and descriptors that an end closes, are in the record like everything else."""
+
+    def actors(cache):
+        careless = {f"build-{number}": locking(cache, "a", "b") for number in (1, 2, 3)}
+        careless["build-4"] = lambda kernel: kernel.open(f"{cache}/left-open", os.O_RDWR | os.O_CREAT)
+        return careless
+
+    one, two = tmp_path / "one", tmp_path / "two"
+    recorded = Arena(one, actors(one / "cache"), strategy=Sticky(0.4), seed=seed).run()
+    text = format_segments(segments_of(recorded.steps))
+    replayed = Arena(two, actors(two / "cache"), strategy=Replay(text)).run()
+    assert replayed.steps == recorded.steps
+    assert "build-4 exit ." in replayed.told
 
 
 def test_two_stalls_at_one_step_are_two_stalls(tmp_path):
