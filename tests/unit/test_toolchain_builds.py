@@ -35,7 +35,7 @@ TRACES = os.path.join(HERE, "../data/traces")
 MADE_WITH = {name: "-".join(release.requirements).replace("==", "-") for name, release in RELEASES.items()}
 TRACED = [
     (name, key)
-    for name in TOOLCHAINS
+    for name in RELEASES
     for key in SDISTS
     if os.path.exists(f"{TRACES}/bdist-wheel-{key.replace('==', '-')}-{MADE_WITH[name]}.tsv")
 ]
@@ -91,8 +91,8 @@ def wheel_files(path):
 # Alone.
 
 
-def test_every_toolchain_is_compared_with_a_real_one():
-    assert {name for name, _ in TRACED} == set(TOOLCHAINS)
+def test_every_release_is_compared_with_a_real_one():
+    assert {name for name, _ in TRACED} == set(RELEASES)
     assert len(TRACED) >= 7
 
 
@@ -114,7 +114,7 @@ def test_solo_build_makes_the_rows_of_the_real_one(name, key, tree):
     assert comparison.phase_order_same, (phases(rows(kernel.steps, tree)), phases(reference))
 
 
-@pytest.mark.parametrize("name", TOOLCHAINS)
+@pytest.mark.parametrize("name", RELEASES)
 @pytest.mark.parametrize("key", SDISTS)
 def test_solo_wheel_is_whole(key, name, tree):
     unpack(PACKAGES[key], tree)
@@ -141,7 +141,7 @@ def test_phases_are_told_in_the_order_of_the_package(tree):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", TOOLCHAINS)
+@pytest.mark.parametrize("name", RELEASES)
 def test_solo_build_never_sets_mode_0200(name, tree):
     unpack(PACKAGES["jaeger-client==4.3.0"], tree)
     kernel = RecordingKernel()

@@ -7,15 +7,15 @@ import pytest
 
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import BuildRequest
+from simulator.actors.toolchains.releases import RELEASES
+from simulator.actors.toolchains.releases import RELEASES
 from simulator.fidelity import compare, from_tsv
 from simulator.ground.stage import place_source
 from tests.support.recording import RecordingKernel
 from tests.support.shapes import SHAPES, manifest
 
 TRACES = os.path.join(os.path.dirname(__file__), "../data/traces/shapes")
-CASES = [
-    (name, release) for name in SHAPES for release in TOOLCHAINS if os.path.exists(f"{TRACES}/{name}-{release}.tsv")
-]
+CASES = [(name, release) for name in SHAPES for release in RELEASES if os.path.exists(f"{TRACES}/{name}-{release}.tsv")]
 
 
 def built(name, release, directory):
@@ -33,7 +33,7 @@ def built(name, release, directory):
 
 
 def test_every_shape_was_traced_under_the_oldest_and_the_newest():
-    newest = list(TOOLCHAINS)[-1]
+    newest = list(RELEASES)[-1]
     assert {name for name, release in CASES if release == "setuptools-69.5.1"} == set(SHAPES)
     assert {name for name, release in CASES if release == newest} == set(SHAPES)
 
@@ -49,7 +49,7 @@ def test_a_build_of_any_shape_makes_the_rows_of_the_real_one(name, release, tmp_
     assert comparison.phase_order_same
 
 
-@pytest.mark.parametrize("release", TOOLCHAINS)
+@pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_wheel_of_any_shape_holds_what_the_oracle_expects(name, release, tmp_path):
     _, _, held = built(name, release, str(tmp_path))
