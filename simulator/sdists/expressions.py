@@ -113,6 +113,10 @@ class Expressions:
             return UNKNOWN
         try:
             return method(node, scope)
+        except RaisedError as error:
+            if self.caught or error.kind == "SystemExit":
+                raise
+            return UNKNOWN
         except _MISFITS as error:
             if self.caught:
                 raise RaisedError(type(error).__name__) from error
@@ -140,6 +144,12 @@ class Expressions:
         if any(known.startswith(f"{dotted}.") for known in self._table):
             return Module(dotted)
         return UNKNOWN if name != "setup" else Marker(dotted)
+
+    def members(self, module: str) -> dict[str, Any]:
+        """What ``import *`` binds."""
+        inside = f"{module}."
+        names = {name[len(inside) :].partition(".")[0] for name in self._table if name.startswith(inside)}
+        return {name: self.member(module, name) for name in (*sorted(names), "setup")}
 
     def _list(self, node: ast.List, scope: Scope) -> Any:
         return self._items(node.elts, scope)

@@ -213,16 +213,21 @@ def _egg_info_files(evidence: Evidence, layout: Layout) -> tuple[FileSpec, ...]:
     sizes = {"PKG-INFO": evidence.archive.files["PKG-INFO"][0], "SOURCES.txt": sum(map(len, evidence.tree.files))}
     for name, least in _ALWAYS_WRITTEN.items():
         found.setdefault(name, sizes.get(name, least))
-    if not evidence.metadata.egg_info:
-        found |= {name: 1 for name, said in _WRITTEN_FOR.items() if any(_says(evidence, word) for word in said)}
+    for name, said in _WRITTEN_FOR.items():
+        if any(_says(evidence, word) for word in said):
+            found.setdefault(name, 1)
     if _namespace_packages(evidence):
         found.setdefault("namespace_packages.txt", sum(len(name) + 1 for name in _namespace_packages(evidence)))
     return tuple(FileSpec(name, size) for name, size in sorted(found.items()))
 
 
 def _says(evidence: Evidence, name: str) -> bool:
+    """Whether an argument is given; a computed one by what PKG-INFO has of it, where there is no egg-info to ask."""
     given = evidence.told[name]
-    return bool(evidence.metadata.headers.get("requires-dist")) if given is UNKNOWN else bool(given)
+    if given is not UNKNOWN:
+        return bool(given)
+    asked = name == "install_requires" and not evidence.metadata.egg_info
+    return asked and bool(evidence.metadata.headers.get("requires-dist"))
 
 
 def _wheel(evidence: Evidence) -> str:

@@ -21,6 +21,7 @@ from simulator.sdists.known_calls import COMPILERS, is_importable, known_calls
 from simulator.sdists.tree import ROOT
 from simulator.sdists.values import (
     CALLS_DEEP_MAX,
+    ITEMS_MAX,
     STEPS_MAX,
     UNKNOWN,
     ExhaustedError,
@@ -189,7 +190,7 @@ class _Script:
         left = self._evaluate.value(load, scope)
         if isinstance(node.op, ast.Add) and isinstance(left, list):
             # In place: whoever else holds the list sees it.
-            left.extend(right if isinstance(right, list | tuple) else [UNKNOWN])
+            left.extend(right if isinstance(right, list | tuple) and len(left) + len(right) <= ITEMS_MAX else [UNKNOWN])
             return
         try:
             result = self._evaluate.combined(node.op, left, right)
@@ -325,7 +326,9 @@ class _Script:
         module = UNKNOWN if node.level else self._imported(node.module or "")
         for item in node.names:
             name = item.asname or item.name
-            if isinstance(module, Module):
+            if item.name == "*" and isinstance(module, Module):
+                scope.update(self._evaluate.members(module.name))
+            elif isinstance(module, Module):
                 scope[name] = self._evaluate.member(module.name, item.name)
             elif item.name != "*":
                 scope[name] = UNKNOWN

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # No setup script of a real package comes near any of these; one made to hurt does.
-STEPS_MAX = 300_000
+STEPS_MAX = 100_000
 TEXT_CHARACTERS_MAX = 1 << 20
 ITEMS_MAX = 200_000
 CALLS_DEEP_MAX = 20

@@ -128,15 +128,20 @@ class WheelAnswers:
     def package_data(self, files: Collection[str], layout: Layout) -> tuple[str, ...]:
         """What is in it beside modules, as paths of the sdist."""
         installed = {file.path for file in self._installed()}
-        found: list[str] = []
-        for package in layout.packages:
-            place = directory_of(package, layout.package_dir)
+        places = {package: directory_of(package, layout.package_dir) for package in layout.packages}
+        directories = set(places.values())
+        candidates = [
+            path
+            for path in sorted(files, key=posixpath.split)
+            if not (path.endswith(".py") and posixpath.dirname(path) in directories)
+        ]
+        found: dict[str, None] = {}
+        for package, place in places.items():
             inside = f"{place}/" if place else ""
-            for path in sorted(files, key=posixpath.split):
-                target = f"{package.replace('.', '/')}/{path[len(inside) :]}"
-                is_module = posixpath.dirname(path) == place and path.endswith(".py")
-                if path.startswith(inside) and target in installed and not is_module and path not in found:
-                    found.append(path)
+            root = package.replace(".", "/")
+            found |= dict.fromkeys(
+                path for path in candidates if path.startswith(inside) and f"{root}/{path[len(inside) :]}" in installed
+            )
         return tuple(found)
 
     def metadata_files(self) -> tuple[FileSpec, ...]:
