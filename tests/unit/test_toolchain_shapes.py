@@ -8,7 +8,6 @@ import pytest
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import BuildRequest
 from simulator.actors.toolchains.releases import RELEASES
-from simulator.actors.toolchains.releases import RELEASES
 from simulator.fidelity import compare, from_tsv
 from simulator.ground.stage import place_source
 from tests.support.recording import RecordingKernel
