@@ -82,6 +82,7 @@ def command(
         raise click.UsageError(f"'{reference}': a FILE is what --compare takes; give --compare, or leave it out")
     with Interruption() as interruption:
         from simulator.actors.toolchains import DEFAULT_TOOLCHAIN, TOOLCHAINS  # noqa: PLC0415
+        from simulator.actors.toolchains.releases import RELEASES  # noqa: PLC0415
         from simulator.cli.ground import go_on_confined, prepare_ground  # noqa: PLC0415
         from simulator.cli.packages import is_catalogued, is_path, source_distribution  # noqa: PLC0415
         from simulator.cli.running import play  # noqa: PLC0415
@@ -89,7 +90,7 @@ def command(
         from simulator.naming import known_name  # noqa: PLC0415
         from simulator.tools.real_build import require_strace  # noqa: PLC0415
 
-        chosen = known_name("toolchain", toolchain or DEFAULT_TOOLCHAIN, TOOLCHAINS)
+        chosen = known_name("toolchain", toolchain or DEFAULT_TOOLCHAIN, RELEASES)
         simulates = not real or (compares and reference is None)
         builds = real or (compares and reference is None)
         if simulates and python != _SIMULATED_PYTHON:

@@ -35,7 +35,7 @@ def test_every_requirement_of_the_set_has_a_manifest():
         "thrift==0.20.0",
         "six==1.16.0",
     )
-    assert set(requirements.requirements) == set(packages)
+    assert set(requirements.requirements) <= set(packages)
     kinds = [type(packages[name]) for name in requirements.requirements]
     assert kinds == [SdistManifest, SdistManifest, WheelManifest, SdistManifest, WheelManifest, WheelManifest]
 
