@@ -16,8 +16,8 @@ from simulator.sdists.setup_cfg import everywhere, expanded
 if TYPE_CHECKING:
     from simulator.sdists.tree import SourceTree
 
-SETUPTOOLS_BACK_ENDS = frozenset({"setuptools.build_meta", "setuptools.build_meta:__legacy__"})
-_LEGACY = "setuptools.build_meta:__legacy__"
+LEGACY_BACK_END = "setuptools.build_meta:__legacy__"
+SETUPTOOLS_BACK_ENDS = frozenset({"setuptools.build_meta", LEGACY_BACK_END})
 # Patterns that keep a search out of the output directory, whatever is below it.
 _NOT_THERE = frozenset({"dist*", "dist.*"})
 _REQUIREMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -55,7 +55,7 @@ def table(document: dict[str, Any], *keys: str) -> dict[str, Any]:
 def back_end(document: dict[str, Any]) -> str:
     """Who builds; ``in-tree`` in front where the sdist brings its own."""
     system = table(document, "build-system")
-    name = str(system.get("build-backend", _LEGACY))
+    name = str(system.get("build-backend", LEGACY_BACK_END))
     return f"in-tree {name}" if "backend-path" in system else name
 
 

@@ -20,6 +20,7 @@ from simulator.sdists import build_files
 from simulator.sdists.archive import read_archive
 from simulator.sdists.evidence import Evidence
 from simulator.sdists.layout import directory_of, find_layout
+from simulator.sdists.looks import imported_modules, searches_root
 from simulator.sdists.metadata import read_metadata
 from simulator.sdists.naming import canonical, egg_info_name, normal_version, wheel_name
 from simulator.sdists.package_data import package_data
@@ -155,6 +156,7 @@ def _build(evidence: Evidence) -> BuildSpec:
     data = package_data(evidence, layout, named)
     egg_info_files = _egg_info_files(evidence, layout)
     evidence.require_all()
+    script = evidence.archive.texts.get("setup.py", b"").decode("utf-8-sig", "replace")
     return BuildSpec(
         packages=layout.packages,
         package_dir=tuple(layout.package_dir.items()),
@@ -173,7 +175,8 @@ def _build(evidence: Evidence) -> BuildSpec:
         headers=headers,
         namespace_packages=_namespace_packages(evidence),
         manifest_in=tuple(map(" ".join, template_lines(text_of(evidence.path, evidence.archive, "MANIFEST.in")))),
-        finds_in_root=evidence.told.finds_in_root,
+        finds_in_root=evidence.told.finds_in_root or searches_root(script),
+        setup_imports=imported_modules(script) if evidence.told.root_on_path else (),
     )
 
 
@@ -213,6 +216,8 @@ def _egg_info_files(evidence: Evidence, layout: Layout) -> tuple[FileSpec, ...]:
     sizes = {"PKG-INFO": evidence.archive.files["PKG-INFO"][0], "SOURCES.txt": sum(map(len, evidence.tree.files))}
     for name, least in _ALWAYS_WRITTEN.items():
         found.setdefault(name, sizes.get(name, least))
+    if _is_blank(evidence.told["entry_points"]):
+        found.pop("entry_points.txt", None)
     for name, said in _WRITTEN_FOR.items():
         if any(_says(evidence, word) for word in said):
             found.setdefault(name, 1)
@@ -225,9 +230,14 @@ def _says(evidence: Evidence, name: str) -> bool:
     """Whether an argument is given; a computed one by what PKG-INFO has of it, where there is no egg-info to ask."""
     given = evidence.told[name]
     if given is not UNKNOWN:
-        return bool(given)
+        return bool(given) and not _is_blank(given)
     asked = name == "install_requires" and not evidence.metadata.egg_info
     return asked and bool(evidence.metadata.headers.get("requires-dist"))
+
+
+def _is_blank(given: object) -> bool:
+    """Said, and nothing in it: what an older build wrote of it is deleted."""
+    return isinstance(given, str) and not given.strip()
 
 
 def _wheel(evidence: Evidence) -> str:

@@ -60,6 +60,7 @@ class Told:
         commands: options of commands, by command.
         found_package_dir: what searching for packages says about `package_dir`.
         finds_in_root: whether pyproject.toml has packages found among all directories of the root.
+        root_on_path: whether the back end is the one that has the root of the sources on sys.path.
         by_pyproject: whether pyproject.toml configures setuptools.
         own_commands: commands that the setup script replaces; what they do is not modelled.
         all_named: False when setup.py passes arguments that cannot be named.
@@ -69,6 +70,7 @@ class Told:
     commands: dict[str, dict[str, str]]
     found_package_dir: dict[str, str] = field(default_factory=dict)
     finds_in_root: bool = False
+    root_on_path: bool = False
     by_pyproject: bool = False
     own_commands: tuple[str, ...] = ()
     all_named: bool = True
@@ -104,6 +106,7 @@ def read_told(path: str, archive: SourceArchive, tree: SourceTree) -> Told:
     if said.arguments.get("use_2to3") not in (None, False, UNKNOWN):
         raise _bad(path, "sets use_2to3 in setup.py: setuptools refuses that since 58.0")
     told = Told(dict.fromkeys(NAMES), _commands(said, sections, document), all_named=said.all_named and said.called)
+    told.root_on_path = pyproject.back_end(document) == pyproject.LEGACY_BACK_END
     if "setup.py" not in archive.texts:
         told.all_named = True
     _take_script(told, said, told.all_named)

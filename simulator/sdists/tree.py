@@ -127,6 +127,6 @@ class SourceTree:
             if rest:
                 yield from self._matches(path, rest, recursive=True, hidden=hidden)
             else:
-                if path != base:
+                if path:
                     yield path
                 yield from (posixpath.join(path, name) for name in files if hidden or not name.startswith("."))
