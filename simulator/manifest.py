@@ -97,8 +97,10 @@ class BuildSpec:
         namespace_packages: declared ones; there is a ``-nspkg.pth`` beside the egg-info when there are any.
         manifest_in: the lines of MANIFEST.in, comments left out and continued lines joined. Some make the real one
             list what builds write.
-        finds_in_root: pyproject.toml has packages found among all directories of the root, with or without an
+        finds_in_root: packages are searched for among all directories of the root, with or without an
             ``__init__.py``: the output directory is one of them.
+        setup_imports: modules of setuptools that the setup script imports while the sources' root is on its path;
+            some of them list the egg-info directory there.
     """
 
     packages: tuple[str, ...]
@@ -119,6 +121,7 @@ class BuildSpec:
     namespace_packages: tuple[str, ...] = ()
     manifest_in: tuple[str, ...] = ()
     finds_in_root: bool = False
+    setup_imports: tuple[str, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -307,6 +310,7 @@ def _build(reader: _Reader, known: set[str]) -> BuildSpec:
         namespace_packages=reader.optional("namespace_packages", reader.texts),
         manifest_in=reader.optional("manifest_in", reader.texts),
         finds_in_root=reader.flag("finds_in_root"),
+        setup_imports=reader.optional("setup_imports", reader.texts),
     )
     if stray := set(build.python_scripts) - set(build.scripts):
         reader.fail("python_scripts", min(stray), "one of the scripts")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _MAGIC = re.compile("[*?[]")
 _ANY_DEPTH = "**"
 _TOP = "."
+# pkg_resources makes its working set, empties it, and makes it once more.
+_SCANS = 2
 
 
 def read_template(process: Process) -> None:
@@ -60,6 +62,15 @@ def look_for_packages(process: Process) -> None:
             continue
         for _, directories, _ in walk(process.kernel, f"{process.source}/{top}"):
             directories[:] = [name for name in directories if "." not in name]
+
+
+def scan_distributions(process: Process) -> None:
+    """Look for distributions in the root of the sources, as the import of pkg_resources does: twice."""
+    if process.release.scanning.isdisjoint(process.build.setup_imports) or "/" in process.build.egg_info:
+        return
+    for _ in range(_SCANS):
+        if isdir(process.kernel, process.egg_info):
+            process.kernel.listdir(process.egg_info)
 
 
 def _exhaust(paths: Iterator[str]) -> None:

@@ -35,6 +35,7 @@ class Release:
         converts_metadata: METADATA is made from the headers of PKG-INFO and from requires.txt; else it is a copy.
         licenses: directory in the dist-info for license files, each under its path in the sources; empty where they
             lie in the dist-info itself, each under its last name.
+        scanning: modules whose import scans sys.path for distributions (with pkg_resources).
     """
 
     name: str
@@ -46,6 +47,13 @@ class Release:
     written: Callable[[str], str]
     converts_metadata: bool
     licenses: str
+    scanning: frozenset[str]
+
+
+_SCANNING = frozenset(
+    {"pkg_resources", "setuptools.package_index", "setuptools.sandbox"}
+    | {"setuptools.command.develop", "setuptools.command.easy_install"}
+)
 
 
 RELEASES: dict[str, Release] = {
@@ -62,6 +70,7 @@ RELEASES: dict[str, Release] = {
             written=with_dots,
             converts_metadata=True,
             licenses="",
+            scanning=_SCANNING | {"setuptools.command.test"},
         ),
         # bdist_wheel is its own (since 70.1), and its handler acts on Windows only.
         Release(
@@ -74,8 +83,9 @@ RELEASES: dict[str, Release] = {
             written=with_dots,
             converts_metadata=False,
             licenses="",
+            scanning=_SCANNING | {"setuptools.installer"},
         ),
-        # Names are normalised, and license files have a directory (PEP 639).
+        # Names are normalised, license files have a directory (PEP 639), and pkg_resources is gone.
         Release(
             name="setuptools-84.2.1",
             revision=1,
@@ -86,6 +96,7 @@ RELEASES: dict[str, Release] = {
             written=normalised,
             converts_metadata=False,
             licenses="licenses",
+            scanning=frozenset(),
         ),
     )
 }

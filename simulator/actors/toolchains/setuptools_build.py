@@ -32,7 +32,7 @@ from simulator.actors.toolchains.dist_info import egg_info_to_dist_info, install
 from simulator.actors.toolchains.egg_info import write_egg_info
 from simulator.actors.toolchains.expected import expected_wheel_files
 from simulator.actors.toolchains.install_commands import install_data, install_headers, install_lib, install_scripts
-from simulator.actors.toolchains.manifest_in import look_for_packages
+from simulator.actors.toolchains.manifest_in import look_for_packages, scan_distributions
 from simulator.actors.toolchains.names import wheel_names
 from simulator.actors.toolchains.process import start
 from simulator.actors.toolchains.rmtree import ResetPermissions, rmtree
@@ -102,6 +102,7 @@ class SetuptoolsBuild:
 
 def _bdist_wheel(process: Process, temporary: str) -> None:
     kernel, enter_phase = process.kernel, process.enter_phase
+    scan_distributions(process)
     look_for_packages(process)
     egg_info_done = build_py(process)
     build_scripts(process)
