@@ -43,11 +43,14 @@ class Layout:
         packages: in no particular order.
         py_modules: single modules.
         package_dir: as the argument of `setup()`.
+        dotted: packages that setuptools looks for in ``./name``: it finds them, but no file of a list of files in
+            them, whose names do not begin like that.
     """
 
     packages: tuple[str, ...]
     py_modules: tuple[str, ...]
     package_dir: dict[str, str]
+    dotted: frozenset[str] = frozenset()
 
 
 class AmbiguousLayoutError(ValueError):

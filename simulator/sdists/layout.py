@@ -33,10 +33,12 @@ def find_layout(evidence: Evidence) -> Layout:
     found = Layout((), (), package_dir)
     if UNKNOWN in (packages, modules):
         found = _computed(evidence, package_dir)
+    chosen = found.packages if packages is UNKNOWN else _names(packages)
     layout = Layout(
-        found.packages if packages is UNKNOWN else _names(packages),
+        chosen,
         found.py_modules if modules is UNKNOWN else _names(modules),
         package_dir,
+        frozenset(package for package in chosen if _is_dotted(package, told["package_dir"])),
     )
     for package in layout.packages:
         place = directory_of(package, layout.package_dir)
@@ -83,6 +85,16 @@ def _package_dir(evidence: Evidence) -> dict[str, str]:
         return table
     table = {**found, **(given or {})} if told.by_pyproject else (given or found)
     return {str(name): _plain(str(place)) for name, place in table.items()}
+
+
+def _is_dotted(package: str, given: object) -> bool:
+    """Whether a package is mapped to the folder itself by a dot, as it is written."""
+    if not isinstance(given, dict):
+        return False
+    parts = package.split(".")
+    roots = (".".join(parts[:count]) for count in range(len(parts), -1, -1))
+    mapped = next((given[root] for root in roots if root in given), None)
+    return mapped is not None and set(str(mapped).split("/")) == {"."}
 
 
 def _plain(place: str) -> str:

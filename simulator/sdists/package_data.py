@@ -146,7 +146,11 @@ def _manifest(evidence: Evidence, layout: Layout, extra: Iterable[str], *, liste
 
 def _by_package(layout: Layout, files: Iterable[str]) -> dict[str, list[str]]:
     """Files of the list that lie in a package, by the innermost one; its own modules are none."""
-    owners = {directory_of(package, layout.package_dir): package for package in layout.packages}
+    owners = {
+        directory_of(package, layout.package_dir): package
+        for package in layout.packages
+        if package not in layout.dotted
+    }
     found: dict[str, list[str]] = {}
     for path in sorted(files, key=posixpath.split):
         above = posixpath.dirname(path)

@@ -59,6 +59,11 @@ def back_end(document: dict[str, Any]) -> str:
     return f"in-tree {name}" if "backend-path" in system else name
 
 
+def is_legacy(document: dict[str, Any]) -> bool:
+    """Whether setup.py is run as a script would be, with the folder to import from."""
+    return back_end(document) == LEGACY_BACK_END
+
+
 def build_requirements(document: dict[str, Any]) -> frozenset[str]:
     """Lower-case names of what has to be there while it is built."""
     given = table(document, "build-system").get("requires", [])

@@ -82,18 +82,22 @@ class _Jump(Exception):  # noqa: N818 - `return`, `break` or `continue`
         self.value = value
 
 
-def read_script(text: str, tree: SourceTree, required: frozenset[str] = frozenset()) -> Said:
+def read_script(
+    text: str, tree: SourceTree, required: frozenset[str] = frozenset(), *, imports_own: bool = True
+) -> Said:
     """Read a setup script.
 
     Args:
         text: of the script.
         tree: of the sdist.
         required: lower-case names of what the sdist requires for its build, which is there to import.
+        imports_own: whether modules of the sdist itself can be imported.
 
     Raises:
         SyntaxError: it is no Python 3.
     """
-    reader = _Script(tree, required)
+    own = {name.removesuffix(".py") for name in tree.names("") if imports_own}
+    reader = _Script(tree, required | {name.lower() for name in own})
     reader.follow(ast.parse(text))
     return reader.said
 

@@ -100,10 +100,11 @@ def read_told(path: str, archive: SourceArchive, tree: SourceTree) -> Told:
     if not {"setup.py", "setup.cfg", "pyproject.toml"} & set(archive.texts):
         raise _bad(path, "has neither setup.py nor pyproject.toml: nothing builds it")
     sections = _sections(path, archive)
-    said = _said(path, archive, tree, pyproject.build_requirements(document))
+    said = _said(path, archive, tree, document)
     _check_extensions(path, said, document, archive)
     _check_commands(path, sections)
-    if said.arguments.get("use_2to3") not in (None, False, UNKNOWN):
+    # A wrapper of `setup()` may take it for itself.
+    if "." in said.by and said.arguments.get("use_2to3") not in (None, False, UNKNOWN):
         raise _bad(path, "sets use_2to3 in setup.py: setuptools refuses that since 58.0")
     told = Told(dict.fromkeys(NAMES), _commands(said, sections, document), all_named=said.all_named and said.called)
     told.root_on_path = pyproject.back_end(document) == pyproject.LEGACY_BACK_END
@@ -161,13 +162,14 @@ def _sections(path: str, archive: SourceArchive) -> dict[str, dict[str, str]]:
         raise _bad(path, f"has a setup.cfg that cannot be read: {error}") from error
 
 
-def _said(path: str, archive: SourceArchive, tree: SourceTree, required: frozenset[str]) -> Said:
+def _said(path: str, archive: SourceArchive, tree: SourceTree, document: dict[str, Any]) -> Said:
     if "setup.py" not in archive.texts:
         return Said()
     try:
         # Python 2's encodings in old scripts: what counts here is ASCII.
         text = archive.texts["setup.py"].decode("utf-8-sig", "replace")
-        return read_script(text, tree, required)
+        required = pyproject.build_requirements(document)
+        return read_script(text, tree, required, imports_own=pyproject.is_legacy(document))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         reason = error.msg if isinstance(error, SyntaxError) else type(error).__name__

@@ -263,6 +263,17 @@ def test_package_data(tmp_path, arguments, more, expected):
     assert len(build.package_data) == len(expected)
 
 
+def test_a_dot_for_the_folder_hides_files_from_the_list(tmp_path):
+    files = {
+        **setup("packages=['a'], package_dir={'': '.'}, include_package_data=True"),
+        **DATA,
+        "MANIFEST.in": "graft a",
+    }
+    build = build_of(tmp_path, files)
+    assert set(build.package_data) == {"a/m.pyi", "a/py.typed"}
+    assert build.directory_of("a") == "a"
+
+
 def test_modules_of_undeclared_packages_are_data_where_the_list_has_them(tmp_path):
     files = {"a/__init__.py": "", "a/b/__init__.py": "", "a/b/c.py": "", "MANIFEST.in": "graft a\nprune a/b/no"}
     build = build_of(tmp_path, {**setup("packages=['a'], include_package_data=True"), **files, "a/b/no/d.py": ""})

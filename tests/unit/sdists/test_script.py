@@ -96,6 +96,10 @@ setup(packages=[os.path.relpath(f, here) for f in glob.glob(os.path.join(here, '
         "try:\n  import nowhere\n  n = ['a']\nexcept ImportError:\n  n = ['b']\nsetup(packages=n)",
         ["b"],
     ),
+    "try, and it is its own": (
+        "try:\n  from bare import n\nexcept ImportError:\n  n = ['b']\nsetup(packages=['a'])",
+        ["a"],
+    ),
     "an import that must be there": ("import nowhere\nsetup(packages=['a'], version=nowhere.version)", ["a"]),
     "a missing file": (
         "try:\n  open('gone').read()\n  n = ['a']\nexcept IOError:\n  n = ['b']\nsetup(packages=n)",
@@ -128,6 +132,7 @@ COMPUTED = {
     "an unknown end of a loop": "import x\nn = []\nfor y in 'ab':\n if x.z:\n  break\n n.append(y)\nsetup(packages=n)",
     "an unknown return": "import x\ndef f():\n  if x.y:\n    return ['a']\n  return ['b']\nsetup(packages=f())",
     "an unknown choice": "import x\nsetup(packages=[n for n in ['a', 'b'] if x.y(n)])",
+    "a module of its own": "try:\n  from bare.x import n\nexcept ImportError:\n  n = ['b']\nsetup(packages=n)",
     "a class": "class Names(list):\n  pass\nsetup(packages=Names())",
     "eval": "setup(packages=eval('[1]'))",
     "exec": "n = __import__('os').listdir('.')\nsetup(packages=n)",
@@ -146,6 +151,11 @@ def test_arguments_that_cannot_be_named_are_told_of():
     assert (named.called, named.all_named, named.arguments) == (True, False, {"name": "a"})
     assert said("setup(name='a')").all_named
     assert not said("pass").called
+
+
+def test_a_back_end_that_is_named_does_not_import_from_the_folder():
+    body = "try:\n  from bare.x import n\nexcept ImportError:\n  n = ['b']\nsetup(packages=n)"
+    assert said(body, imports_own=False).arguments == {"packages": ["b"]}
 
 
 def test_extension_modules_are_recognised():
