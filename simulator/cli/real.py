@@ -11,6 +11,7 @@ import click
 
 from simulator.cli.output import note
 from simulator.cli.running import Runner, Watcher, until_interrupted
+from simulator.errors import BadInputError
 from simulator.manifest import SdistManifest
 from simulator.tools.kinds import parse_tool
 from simulator.tools.signals import check_signals
@@ -81,7 +82,7 @@ def real_runs(
         keep_output: directory for what the installs print; None to drop it.
 
     Raises:
-        BadInputError: no such tool, or a fault that cannot be a signal.
+        BadInputError: no such tool, a fault that cannot be a signal, or a directory that cannot be made.
         click.UsageError: a protocol for a tool that has its own.
     """
     made = parse_tool(tool)
@@ -97,10 +98,21 @@ def real_runs(
         folder=None if packages is None else os.path.abspath(packages),
         archives={scenario.packages[0].archive.sha256: os.path.abspath(own)} if own and os.path.isfile(own) else {},
         fetch_command=_fetch_command(name_or_file, overrides, packages),
-        keep_output=None if keep_output is None else os.path.abspath(keep_output),
+        keep_output=None if keep_output is None else _made(keep_output),
         tell=note,
     )
     return RealRuns(made, options, scenario)
+
+
+def _made(directory: str) -> str:
+    """A directory for output, made while we may still do all that the user may."""
+    try:
+        os.makedirs(directory, exist_ok=True)
+    except OSError as error:
+        raise BadInputError(
+            "bad-output", directory, f"--keep-output '{directory}' cannot be made: {error.strerror}"
+        ) from error
+    return os.path.abspath(directory)
 
 
 def _fetch_command(name_or_file: str, overrides: Overrides, packages: str | None) -> str:
