@@ -3,8 +3,8 @@
 The command collects the names of a source distribution's files, and some lines (``recursive-include *``, ``graft .``,
 ``global-include``) make it go through all directories: build/, the output directory and the egg-info too.
 
-Guarantee: every listing of these directories that a line causes, in its order, by the path that the real one writes
-(setuptools' own glob tries to list files as well), of what is there at that moment.
+Guarantee: every listing of these directories that a line causes, in its order (setuptools' own glob tries to list
+files as well), of what is there at that moment.
 Not guaranteed: looks at single files, and at the sources, whose names are taken from the manifest instead. What is
 found ends up in SOURCES.txt alone, so it is not kept.
 """
@@ -105,7 +105,7 @@ class _Names:
         if place and not self._is_written(place):
             return sorted(self._children.get(place, ()))
         try:
-            return self._kernel.listdir(f"{self._source}/{directory}" if place else self._source)
+            return self._kernel.listdir(self._passed(directory) if place else self._source)
         except OSError:
             return []
 
@@ -114,7 +114,7 @@ class _Names:
         place = _normal(path)
         if self._is_written(place):
             try:
-                self._kernel.lstat(f"{self._source}/{path}")
+                self._kernel.lstat(self._passed(path))
             except OSError:
                 return False
             return True
@@ -125,12 +125,16 @@ class _Names:
         """Walk what builds write below a directory, or above it."""
         place = _normal(top)
         if self._is_written(place):
-            _exhaust(name for name, _, _ in walk(self._kernel, f"{self._source}/{top}"))
+            _exhaust(name for name, _, _ in walk(self._kernel, self._passed(top)))
             return
         for written in self.written:
             inside = posixpath.relpath(written, place or _TOP)
             if not inside.startswith("../") and self.has(written):
-                _exhaust(name for name, _, _ in walk(self._kernel, f"{self._source}/{top}/{inside}"))
+                _exhaust(name for name, _, _ in walk(self._kernel, self._passed(f"{top}/{inside}")))
+
+    def _passed(self, path: str) -> str:
+        """As rows tell a path: without the dot that it begins with, and the slash that it ends with."""
+        return f"{self._source}/{path.removeprefix('./').rstrip('/')}"
 
     def _is_written(self, place: str) -> bool:
         return any(place == written or place.startswith(f"{written}/") for written in self.written)
