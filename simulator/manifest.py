@@ -5,7 +5,7 @@ Contents are made from the names, so two packages never share a block and a fore
 
 Guarantee: a manifest that loads is consistent (paths stay inside, what is copied is there, names fit each other);
 anything else is a ValueError that names the file, the key and the value. Not guaranteed: that the real archive
-still looks like that; `python -m simulator.tools.manifests` writes a manifest from a real one.
+still looks like that; `simulator.sdists` makes a manifest from a real one.
 Cost: one JSON file of some 5 KB per package.
 """
 

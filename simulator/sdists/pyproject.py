@@ -67,8 +67,13 @@ def is_legacy(document: dict[str, Any]) -> bool:
 def build_requirements(document: dict[str, Any]) -> frozenset[str]:
     """Lower-case names of what has to be there while it is built."""
     given = table(document, "build-system").get("requires", [])
-    matches = (_REQUIREMENT_NAME.match(str(item).strip()) for item in given if isinstance(given, list))
-    return frozenset(match[0].lower() for match in matches if match is not None)
+    return frozenset(project_of(str(item)) for item in given if isinstance(given, list)) - {""}
+
+
+def project_of(requirement: str) -> str:
+    """The lower-case name that a requirement begins with; empty where it begins with none."""
+    match = _REQUIREMENT_NAME.match(requirement.strip())
+    return match[0].lower() if match is not None else ""
 
 
 def tells_setuptools(document: dict[str, Any]) -> bool:

@@ -60,10 +60,12 @@ class Reading:
     Attributes:
         manifest: of the sdist.
         notes: a sentence for each thing that a real build has and the manifest does not.
+        build_requires: what a real build needs beside setuptools and wheel, as requirements (PEP 508).
     """
 
     manifest: SdistManifest
     notes: tuple[str, ...]
+    build_requires: tuple[str, ...] = ()
 
 
 def read_sdist(path: str) -> SdistManifest:
@@ -113,7 +115,7 @@ def read_with_notes(
         build,
         source or Source("file", "unknown", default_how(wheel)),
     )
-    return Reading(manifest, tuple(evidence.notes))
+    return Reading(manifest, tuple(evidence.notes), told.build_requires)
 
 
 def default_how(wheel: str | None) -> str:

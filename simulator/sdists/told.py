@@ -40,6 +40,7 @@ NAMES = (
 )
 _EXTENSIONS = ("ext_modules", "libraries", "cffi_modules", "rust_extensions", "cython_modules", "mypyc_modules")
 _COMPILED = (".c", ".cc", ".cpp", ".cxx", ".f", ".f90", ".m", ".pyx", ".rs", ".swg")
+_THERE_ANYWAY = frozenset({"", "setuptools", "wheel"})
 # Options of commands that put a build elsewhere, or make another one of it.
 _NOT_MODELLED = {
     "build": ("build_base", "build_lib", "build_purelib", "build_scripts", "build_temp"),
@@ -64,6 +65,7 @@ class Told:
         by_pyproject: whether pyproject.toml configures setuptools.
         own_commands: commands that the setup script replaces; what they do is not modelled.
         all_named: False when setup.py passes arguments that cannot be named.
+        build_requires: what has to be there while it is built, beside setuptools and wheel.
     """
 
     values: dict[str, Any]
@@ -74,6 +76,7 @@ class Told:
     by_pyproject: bool = False
     own_commands: tuple[str, ...] = ()
     all_named: bool = True
+    build_requires: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Any:
         """What is said of one argument."""
@@ -117,6 +120,7 @@ def read_told(path: str, archive: SourceArchive, tree: SourceTree) -> Told:
     _take_setup_cfg(told, given, said)
     if pyproject.tells_setuptools(document):
         _take_pyproject(told, pyproject.options(document, tree))
+    told.build_requires = _build_requires(document, said, sections)
     own = said.arguments.get("cmdclass")
     told.own_commands = tuple(sorted(str(name) for name in own)) if isinstance(own, dict) else ()
     return told
@@ -174,6 +178,18 @@ def _said(path: str, archive: SourceArchive, tree: SourceTree, document: dict[st
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         reason = error.msg if isinstance(error, SyntaxError) else type(error).__name__
         raise _bad(path, f"has a setup.py that is no Python 3: {reason}{line}") from error
+
+
+def _build_requires(document: dict[str, Any], said: Said, sections: dict[str, dict[str, str]]) -> tuple[str, ...]:
+    by_script = said.arguments.get("setup_requires")
+    listed = [by_script] if isinstance(by_script, str) else by_script
+    told = [
+        *pyproject.table(document, "build-system").get("requires", []),
+        *(listed if isinstance(listed, list | tuple) else ()),
+        *setup_cfg.as_list(sections.get("options", {}).get("setup_requires", "").replace(";", "\n")),
+    ]
+    wanted = (str(item).strip() for item in told if isinstance(item, str))
+    return tuple(dict.fromkeys(item for item in wanted if pyproject.project_of(item) not in _THERE_ANYWAY))
 
 
 def _check_extensions(path: str, said: Said, document: dict[str, Any], archive: SourceArchive) -> None:

@@ -428,6 +428,16 @@ def test_computed_extension_modules_come_to_nothing_where_nothing_can_be_compile
     assert build_of(tmp_path, files).py_modules == ("m",)
 
 
+def test_what_a_real_build_needs_is_told(tmp_path):
+    files = setup("py_modules=['m'], setup_requires=['one >= 1', 'setuptools >= 40']", **{"m.py": ""})
+    more = {
+        "setup.cfg": "[options]\nsetup_requires = two; three\n",
+        "pyproject.toml": '[build-system]\nrequires = ["setuptools>=61", "wheel", "four[x]>=6.2", "one >= 1"]\n',
+    }
+    reading = read_with_notes(make_sdist(tmp_path, {**files, **more}))
+    assert reading.build_requires == ("four[x]>=6.2", "one >= 1", "two", "three")
+
+
 def test_commands_of_a_setup_script_are_noted(tmp_path):
     files = setup("py_modules=['m'], cmdclass={'build_py': build_py, 'test': 1}", **{"m.py": ""})
     reading = read_with_notes(make_sdist(tmp_path, files))
