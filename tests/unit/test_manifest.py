@@ -123,6 +123,22 @@ def change(document, key, value):
         ("build.wheel", "x.zip", "wheel: expected the file name of a wheel, got 'x.zip'"),
         ("build.egg_info", "x", "egg_info: expected a relative path that ends in .egg-info, got 'x'"),
         ("build.egg_info_files", [["a", 1]], "egg_info_files: expected PKG-INFO among them, got ['a']"),
+        ("build.scripts", ["nowhere"], "build: scripts: expected a file of the archive, got 'nowhere'"),
+        ("build.python_scripts", ["setup.py"], "build: python_scripts: expected one of the scripts, got 'setup.py'"),
+        ("build.headers", ["nowhere"], "build: headers: expected a file of the archive, got 'nowhere'"),
+        (
+            "build.data_files",
+            [["share", ["nowhere"]]],
+            "data_files: expected [directory, [file of the archive, ...]], got",
+        ),
+        (
+            "build.data_files",
+            ["setup.py"],
+            "data_files: expected [directory, [file of the archive, ...]], got 'setup.py'",
+        ),
+        ("build.namespace_packages", "x", "build: namespace_packages: expected a list of strings, got 'x'"),
+        ("files", [["a", 1, "755"]], "expected [relative path, size in bytes, mode in four octal digits]"),
+        ("files", [["a", 1, "0755", 1]], "expected [relative path, size in bytes, mode in four octal digits]"),
         ("build.package_dir", {"a": 1}, "package_dir: expected a string, got 1"),
     ],
 )
