@@ -1,0 +1,91 @@
+"""Likeness, measured: real builds of real source distributions, beside the simulated ones.
+
+Sizes and names are read from each sdist alone; nothing was taken from a build of it. Needs strace, and the index once:
+what is downloaded is kept in pytest's cache.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import trio
+
+from simulator.actors.toolchains import TOOLCHAINS
+from simulator.fidelity import compare, from_tsv
+from simulator.ground.sandbox import Sandbox
+from simulator.manifest import Archive
+from simulator.report.likeness import likeness_text
+from simulator.sdists.reader import read_sdist
+from simulator.solo import solo
+from simulator.tools.downloads import have
+from simulator.tools.real_build import RealBuild, prepare, real_rows
+from tests.support.tools_store import tools_store
+
+__all__ = ["tools_store"]
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tools_store")]
+
+DATA = Path(__file__).parents[1] / "data"
+SDISTS = json.loads((DATA / "sdists.json").read_text())
+# The two that the report's time and today have; the table has further rows.
+BOTH = ["setuptools-69.5.1", "setuptools-84.2.1"]
+# Generous: it ends a build that hangs.
+SECONDS_MAX = 120.0
+
+TRACES = {
+    "setuptools-69.5.1": "bdist-wheel-jaeger-client-4.3.0-setuptools-69.5.1-wheel-0.43.0.tsv",
+    "setuptools-84.2.1": "bdist-wheel-jaeger-client-4.3.0-setuptools-84.2.1.tsv",
+}
+
+
+async def obtained(row):
+    """Path of the archive of a row of sdists.json."""
+    return await have(row["project"], Archive(row["filename"], 0, row["sha256"]))
+
+
+async def real(archive, toolchain, ground):
+    build = RealBuild(archive, toolchain, "3.11", SECONDS_MAX)
+    made = await prepare(build, print)
+    with Sandbox.create(ground) as sandbox:
+        return await real_rows(build, made, sandbox.path)
+
+
+@pytest.mark.parametrize("toolchain", BOTH)
+@pytest.mark.parametrize("sdist", SDISTS, ids=lambda row: row["project"])
+def test_a_simulated_build_is_like_the_real_one(sdist, toolchain, ground):
+    async def both():
+        archive = await obtained(sdist)
+        with Sandbox.create(ground) as sandbox:
+            simulated = await solo(read_sdist(archive), TOOLCHAINS[toolchain], sandbox)
+        return simulated, await real(archive, toolchain, ground)
+
+    simulated, built = trio.run(both)
+    comparison = compare(simulated, built)
+    told = likeness_text(comparison, ("simulated", simulated), ("real", built))
+    assert comparison.f1 >= 0.99, told
+    assert comparison.exact_differences == 0, told
+    assert comparison.phase_order_same, told
+
+
+@pytest.mark.parametrize("toolchain", BOTH)
+def test_what_is_straced_now_is_what_was_straced_then(toolchain, ground):
+    archive = json.loads((DATA.parents[1] / "scenarios/packages/jaeger-client-4.3.0.json").read_text())["archive"]
+    then = from_tsv((DATA / "traces" / TRACES[toolchain]).read_text())
+
+    async def now():
+        return await real(await have("jaeger-client", Archive(**archive)), toolchain, ground)
+
+    comparison = compare(trio.run(now), then)
+    assert comparison.f1 == 1.0, comparison
+    assert comparison.exact_differences == 0
+    assert comparison.phase_order_same
+
+
+def test_the_sdists_have_different_shapes():
+    assert len({row["project"] for row in SDISTS}) >= 10
+    assert all(row["why"] for row in SDISTS)
+    assert len({row["why"] for row in SDISTS}) == len(SDISTS)
+    assert not [row for row in SDISTS if os.path.basename(row["filename"]) != row["filename"]]
