@@ -3,7 +3,7 @@
     python benchmarks/likeness.py measure issue-3515-loop --tool uv==0.1.42 --runs 24
     python benchmarks/likeness.py measure issue-3515-loop --probability 0.05 --runs 200
     python benchmarks/likeness.py all            (every measurement of the docs; an hour, most of it the real ones)
-    python benchmarks/likeness.py tables         (the tables of the docs, in Markdown)
+    python benchmarks/likeness.py tables         (puts them into the docs)
 
 A measurement is one line in benchmarks/likeness.jsonl; measuring again replaces it. Simulated ones are counts over
 seeds from 0 on, the same on every machine. Real ones depend on the machine, and are never the same twice; measure them
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import statistics
 import sys
 from collections import Counter
@@ -35,6 +36,8 @@ from simulator.tools.kinds import parse_tool
 from simulator.tools.storm import RealStorms
 
 RESULTS = Path(__file__).with_name("likeness.jsonl")
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = (DOCS / "decisions/0004-switch-probability.md", DOCS / "explanation/the-race.md")
 LOOP, IN_PLACE, REPORT = "issue-3515-loop", "pip-in-place", "issue-3515"
 PROBABILITIES = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005)
 GAPS = (0, 425, 1700)
@@ -112,8 +115,9 @@ async def real(scenario, tool, runs, sandbox):
 
 
 def told(done, runs):
-    """Progress, on stderr."""
-    print(f"\r{done + 1} of {runs}", end="\n" if done + 1 == runs else "", file=sys.stderr, flush=True)
+    """Progress, on a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r{done + 1} of {runs}", end="\n" if done + 1 == runs else "", file=sys.stderr, flush=True)
 
 
 def measure(name, tool, probability, gap, runs):
@@ -212,24 +216,40 @@ def default(line):
     return line["probability"] in {None, SWITCH_PROBABILITY} and line["gap"] in {None, START_GAP}
 
 
-def tables():
-    """Print everything that the docs show."""
+def all_tables():
+    """Every table of the docs, by the name in its marker."""
     lines = load()
     loop = [line for line in lines if line["scenario"] == LOOP]
     beside = [line for line in loop if line["tool"] is not None or default(line)]
-    for title, text in (
-        (f"{LOOP}: all", shares_table(loop)),
-        (f"{LOOP}: kinds", kinds_table(beside)),
-        (f"{LOOP}: places", places_table(beside)),
-        (REPORT, shares_table([line for line in lines if line["scenario"] == REPORT])),
-        (IN_PLACE, shares_table([line for line in lines if line["scenario"] == IN_PLACE])),
-        (f"{IN_PLACE}: kinds", kinds_table([line for line in lines if line["scenario"] == IN_PLACE])),
-    ):
-        print(f"### {title}\n\n{text}\n")
+    in_place = [line for line in lines if line["scenario"] == IN_PLACE]
+    return {
+        "sweep": shares_table([line for line in loop if line["tool"] is None]),
+        "loop": shares_table(beside),
+        "loop-kinds": kinds_table(beside),
+        "loop-places": places_table(beside),
+        "report": shares_table([line for line in lines if line["scenario"] == REPORT]),
+        "in-place": shares_table(in_place),
+        "in-place-kinds": kinds_table(in_place),
+    }
+
+
+def written(text, tables):
+    """A page with its tables replaced; what is not between markers stays."""
+    for name, table_text in tables.items():
+        pattern = rf"(?<=<!-- likeness: {name} -->\n).*?(?=<!-- /likeness -->)"
+        text = re.sub(pattern, lambda _, new=table_text: f"\n{new}\n\n", text, count=1, flags=re.DOTALL)
+    return text
+
+
+def write():
+    """Put the tables into the docs."""
+    tables = all_tables()
+    for page in PAGES:
+        page.write_text(written(page.read_text("utf-8"), tables), "utf-8")
 
 
 def main():
-    """Measure, or print."""
+    """Measure, or write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("measure", help="one measurement")
@@ -239,10 +259,10 @@ def main():
     one.add_argument("--gap", type=int, help="mean number of steps between two arrivals")
     one.add_argument("--runs", type=int, default=SEEDS)
     commands.add_parser("all", help="every measurement of the docs")
-    commands.add_parser("tables", help="print the tables of the docs")
+    commands.add_parser("tables", help="put the tables into the docs")
     options = parser.parse_args()
     if options.command == "tables":
-        return tables()
+        return write()
     if (status := confine()) is not None:
         return status
     if options.command == "all":
