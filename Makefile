@@ -30,7 +30,7 @@ check: install
 	$(BIN)/python -m pytest -q tests/unit/test_tidy.py
 
 bench: install
-	$(BIN)/python benchmarks/storm.py
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

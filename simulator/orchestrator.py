@@ -8,6 +8,7 @@ checks its own determinism as it goes.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import zipfile
 from dataclasses import dataclass, field
@@ -403,6 +404,7 @@ def storm_once(rounds: Sequence[Sequence[RawStep]], storm_steps: int) -> list[Ra
     return steps
 
 
+@functools.lru_cache(maxsize=4)
 def scenario_digest(scenario: Scenario) -> str:
     """The scenario's digest, with the revision of its toolchain and, where it matters, the Python version."""
     names = (*scenario.cleaners_after, *scenario.cleaners_during)

@@ -51,11 +51,6 @@ def _nothing() -> None:
     """Stand in until a host says how it stops."""
 
 
-def _no_quiet_steps() -> int:
-    """Of a strategy that wants to be asked at each step."""
-    return 0
-
-
 class Gate:
     """The state of who may move.
 
@@ -78,7 +73,7 @@ class Gate:
         self.interruptions = [0] * len(actors)
         self.limit = len(steps) + STEPS_MAX
         self._choose = strategy.choose
-        self._quiet_steps: Callable[[], int] = getattr(strategy, "quiet_steps", _no_quiet_steps)
+        self.quiet_steps: Callable[[], int] | None = getattr(strategy, "quiet_steps", None)
         self._quiet_until = 0
         self._stop: Callable[[], None] = _nothing
         self._enabled: list[Actor] = []
@@ -193,11 +188,12 @@ class Gate:
         chosen = self._choose(enabled, current)
         if chosen.status == STALLED:
             self._enable(chosen)
-        self._quiet_until = made + 1 + self._quiet_steps()
         if chosen is not self._last:
             self._count_switch(chosen)
         chosen.settled = made
-        self._grant(chosen, made)
+        if self.quiet_steps is not None:
+            self._quiet_until = made + 1 + self.quiet_steps()
+            self._grant(chosen, made)
         return chosen
 
     def _grant(self, chosen: Actor, made: int) -> None:

@@ -260,8 +260,9 @@ class GatedKernel(Calls):
     ) -> None:
         super().__init__(gate, actor, paths, times)
         self._suspend = suspend
-        # These hide the methods of the same name.
-        self.__dict__.update(quiet_calls(self))
+        if gate.quiet_steps is not None:
+            # These hide the methods of the same name.
+            self.__dict__.update(quiet_calls(self))
 
     def _make(self, call: Call) -> Any:
         actor, gate = self._actor, self._gate

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.engine.kernel import GatedKernel
+    from simulator.engine.step import AtHand
 
 _FILE_TYPE = 0o170000
 _REGULAR = 0o100000
@@ -53,30 +54,31 @@ KINDS = _Kinds()
 
 def quiet_calls(kernel: GatedKernel) -> dict[str, Callable[..., Any]]:
     """The calls of `kernel`, by name, that need not come to the gate; each falls back on the kernel's own."""
-    unlink = _removal(kernel, "unlink", REAL.unlink, kernel.unlink)
+    hand = kernel.at_hand()
+    unlink = _removal(hand, "unlink", REAL.unlink, kernel.unlink)
     return {
-        "stat": _stat(kernel),
-        "lstat": _lstat(kernel),
-        "fstat": _fstat(kernel),
-        "open": _open(kernel),
-        "read": _read(kernel),
-        "write": _write(kernel),
-        "close": _close(kernel),
-        "mkdir": _mkdir(kernel),
-        "chmod": _chmod(kernel),
-        "utime": _utime(kernel),
-        "link": _link(kernel),
-        "rename": _rename(kernel),
+        "stat": _stat(kernel, hand),
+        "lstat": _lstat(kernel, hand),
+        "fstat": _fstat(kernel, hand),
+        "open": _open(kernel, hand),
+        "read": _read(kernel, hand),
+        "write": _write(kernel, hand),
+        "close": _close(kernel, hand),
+        "mkdir": _mkdir(kernel, hand),
+        "chmod": _chmod(kernel, hand),
+        "utime": _utime(kernel, hand),
+        "link": _link(kernel, hand),
+        "rename": _rename(kernel, hand),
         "unlink": unlink,
         "remove": unlink,
-        "rmdir": _removal(kernel, "rmdir", REAL.rmdir, kernel.rmdir),
-        "listdir": _listdir(kernel),
-        "scandir": _scandir(kernel),
+        "rmdir": _removal(hand, "rmdir", REAL.rmdir, kernel.rmdir),
+        "listdir": _listdir(kernel, hand),
+        "scandir": _scandir(kernel, hand),
     }
 
 
-def _stat(kernel: GatedKernel) -> Callable[..., Any]:
-    name, pop, known, _, record, failed, times = kernel.at_hand()
+def _stat(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
+    name, pop, known, _, record, failed, times = hand
     real, ordinary, when = REAL.stat, kernel.stat, times.modified.get
 
     def stat(path: str, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> Any:
@@ -101,8 +103,8 @@ def _stat(kernel: GatedKernel) -> Callable[..., Any]:
     return stat
 
 
-def _lstat(kernel: GatedKernel) -> Callable[..., Any]:
-    name, pop, known, descriptors, record, failed, times = kernel.at_hand()
+def _lstat(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
+    name, pop, known, descriptors, record, failed, times = hand
     real, ordinary, when, inside = REAL.lstat, kernel.lstat, times.modified.get, known.inside
 
     def lstat(path: str, *, dir_fd: int | None = None) -> Any:
@@ -125,8 +127,8 @@ def _lstat(kernel: GatedKernel) -> Callable[..., Any]:
     return lstat
 
 
-def _fstat(kernel: GatedKernel) -> Callable[..., Any]:
-    name, pop, _, descriptors, record, failed, times = kernel.at_hand()
+def _fstat(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
+    name, pop, _, descriptors, record, failed, times = hand
     real, ordinary, when = REAL.fstat, kernel.fstat, times.modified.get
 
     def fstat(fd: int) -> Any:
@@ -149,8 +151,8 @@ def _fstat(kernel: GatedKernel) -> Callable[..., Any]:
     return fstat
 
 
-def _open(kernel: GatedKernel) -> Callable[..., Any]:
-    name, pop, known, descriptors, record, failed, times = kernel.at_hand()
+def _open(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
+    name, pop, known, descriptors, record, failed, times = hand
     real, ordinary, modified, inside = REAL.open, kernel.open, times.modified, known.inside
     steps = kernel.steps
 
@@ -176,8 +178,8 @@ def _open(kernel: GatedKernel) -> Callable[..., Any]:
     return open_
 
 
-def _read(kernel: GatedKernel) -> Callable[..., Any]:
-    name, pop, _, descriptors, record, failed, _ = kernel.at_hand()
+def _read(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
+    name, pop, _, descriptors, record, failed, _ = hand
     real, ordinary = REAL.read, kernel.read
 
     def read(fd: int, length: int) -> Any:
@@ -198,8 +200,8 @@ def _read(kernel: GatedKernel) -> Callable[..., Any]:
     return read
 
 
-def _write(kernel: GatedKernel) -> Callable[..., Any]:
-    name, pop, _, descriptors, record, failed, times = kernel.at_hand()
+def _write(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
+    name, pop, _, descriptors, record, failed, times = hand
     real, ordinary, modified, steps = REAL.write, kernel.write, times.modified, kernel.steps
 
     def write(fd: int, data: bytes) -> Any:
@@ -221,8 +223,8 @@ def _write(kernel: GatedKernel) -> Callable[..., Any]:
     return write
 
 
-def _close(kernel: GatedKernel) -> Callable[..., Any]:
-    name, pop, _, descriptors, record, failed, _ = kernel.at_hand()
+def _close(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
+    name, pop, _, descriptors, record, failed, _ = hand
     real, ordinary, locks = REAL.close, kernel.close, kernel.locks
 
     def close(fd: int) -> Any:
@@ -246,8 +248,8 @@ def _close(kernel: GatedKernel) -> Callable[..., Any]:
     return close
 
 
-def _mkdir(kernel: GatedKernel) -> Callable[..., Any]:
-    name, pop, known, descriptors, record, failed, _ = kernel.at_hand()
+def _mkdir(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
+    name, pop, known, descriptors, record, failed, _ = hand
     real, ordinary, inside = REAL.mkdir, kernel.mkdir, known.inside
 
     def mkdir(path: str, mode: int = 0o777, *, dir_fd: int | None = None) -> Any:
@@ -269,9 +271,9 @@ def _mkdir(kernel: GatedKernel) -> Callable[..., Any]:
 
 
 def _removal(
-    kernel: GatedKernel, operation: str, real: Callable[..., None], ordinary: Callable[..., Any]
+    hand: AtHand, operation: str, real: Callable[..., None], ordinary: Callable[..., Any]
 ) -> Callable[..., Any]:
-    name, pop, known, descriptors, record, failed, _ = kernel.at_hand()
+    name, pop, known, descriptors, record, failed, _ = hand
     inside = known.inside
 
     def remove(path: str, *, dir_fd: int | None = None) -> Any:
@@ -292,8 +294,8 @@ def _removal(
     return remove
 
 
-def _chmod(kernel: GatedKernel) -> Callable[..., Any]:
-    name, pop, known, _, record, failed, _ = kernel.at_hand()
+def _chmod(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
+    name, pop, known, _, record, failed, _ = hand
     real, ordinary = REAL.chmod, kernel.chmod
 
     def chmod(path: str, mode: int, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> Any:
@@ -316,8 +318,8 @@ def _chmod(kernel: GatedKernel) -> Callable[..., Any]:
     return chmod
 
 
-def _utime(kernel: GatedKernel) -> Callable[..., Any]:
-    name, pop, known, _, record, failed, logical = kernel.at_hand()
+def _utime(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
+    name, pop, known, _, record, failed, logical = hand
     real, ordinary, modified, steps = REAL.utime, kernel.utime, logical.modified, kernel.steps
 
     def utime(path: str, times: tuple[float, float] | None = None, **keywords: Any) -> Any:
@@ -341,8 +343,8 @@ def _utime(kernel: GatedKernel) -> Callable[..., Any]:
     return utime
 
 
-def _link(kernel: GatedKernel) -> Callable[..., Any]:
-    name, pop, known, _, record, failed, _ = kernel.at_hand()
+def _link(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
+    name, pop, known, _, record, failed, _ = hand
     real, ordinary = REAL.link, kernel.link
 
     def link(src: str, dst: str, **keywords: Any) -> Any:
@@ -365,8 +367,8 @@ def _link(kernel: GatedKernel) -> Callable[..., Any]:
     return link
 
 
-def _rename(kernel: GatedKernel) -> Callable[..., Any]:
-    name, pop, known, _, record, failed, times = kernel.at_hand()
+def _rename(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
+    name, pop, known, _, record, failed, times = hand
     real, ordinary, moved = REAL.rename, kernel.rename, times.moved
 
     def rename(src: str, dst: str, **keywords: Any) -> Any:
@@ -390,8 +392,8 @@ def _rename(kernel: GatedKernel) -> Callable[..., Any]:
     return rename
 
 
-def _listdir(kernel: GatedKernel) -> Callable[..., Any]:
-    name, pop, known, _, record, failed, _ = kernel.at_hand()
+def _listdir(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
+    name, pop, known, _, record, failed, _ = hand
     real, ordinary = REAL.listdir, kernel.listdir
 
     def listdir(path: str | int = ".") -> Any:
@@ -415,8 +417,8 @@ def _listdir(kernel: GatedKernel) -> Callable[..., Any]:
     return listdir
 
 
-def _scandir(kernel: GatedKernel) -> Callable[..., Any]:
-    name, pop, known, descriptors, record, failed, _ = kernel.at_hand()
+def _scandir(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
+    name, pop, known, descriptors, record, failed, _ = hand
     ordinary = kernel.scandir
 
     def scandir(path: str | int = ".") -> Any:

@@ -21,7 +21,7 @@ from tests.unit.test_gated_kernel import every_call
 
 
 def without_quiet(arena):
-    arena.gate._quiet_steps = lambda: 0
+    arena.gate.quiet_steps = None
     return arena
 
 

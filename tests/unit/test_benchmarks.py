@@ -1,0 +1,83 @@
+"""Benchmarks work: tiny sizes, one round, a table each. What they say about time is nobody's business here."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+
+import pytest
+from rich.console import Console
+
+from benchmarks import cleaner, first_poison, gate, growth, small
+from benchmarks.__main__ import ROUNDS, main
+
+
+@pytest.fixture
+def console():
+    return Console(file=io.StringIO(), width=120)
+
+
+def text(console):
+    return console.file.getvalue()
+
+
+@pytest.mark.slow
+def test_the_gate_is_measured_in_every_way(console, ground):
+    gate.run(console, ground, 1)
+    told = text(console)
+    assert all(way.title in told for way in gate.WAYS)
+    assert "straight on the kernel           │ 1.00" in told
+
+
+def test_schedules_are_counted(console, ground):
+    small.run(console, ground, 1, schedules=3)
+    assert "of 3 poison" in text(console)
+    assert "bare host" in text(console)
+
+
+@pytest.mark.slow
+def test_growth_is_measured_for_each_number_of_builds(console, ground):
+    growth.run(console, ground, 1, counts=(1, 2))
+    rows = [line.split("│")[1].strip() for line in text(console).splitlines() if line.startswith("│")]
+    assert rows == ["1", "2"]
+
+
+def test_cleaners_are_compared(console, ground):
+    cleaner.run(console, ground, 1, entries=2)
+    assert "60 files in 8 directories" in text(console)
+    assert all(name in text(console) for name in cleaner.COMMANDS)
+
+
+def test_nothing_stays_behind(console, ground):
+    before = set(os.listdir(ground))
+    small.run(console, ground, 1, schedules=1)
+    cleaner.run(console, ground, 1, entries=1)
+    left = set(os.listdir(ground)) - before
+    assert not [name for name in left if name.startswith(f"cachestorm-{os.getpid()}-")]
+
+
+def test_a_poisoned_cache_is_recognised(tmp_path):
+    (tmp_path / "a/b").mkdir(parents=True)
+    assert not first_poison.is_poisoned(str(tmp_path))
+    (tmp_path / "a/b").chmod(stat.S_IWUSR)
+    assert first_poison.is_poisoned(str(tmp_path))
+    (tmp_path / "a/b").chmod(0o755)
+
+
+@pytest.mark.slow
+def test_our_side_of_the_first_poison_ends_at_the_first_one(ground):
+    seconds, tries = first_poison.with_us(ground, 0)
+    assert tries is not None
+    assert 1 <= tries < first_poison.SEEDS
+    assert seconds > 0
+
+
+def test_a_name_that_is_none_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "gaet"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert all(name in told for name in ("gaet", *ROUNDS))
