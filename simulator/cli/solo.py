@@ -132,11 +132,11 @@ class _RealWork:
         """Its rows; it happens in a sandbox of its own."""
         import trio  # noqa: PLC0415
 
-        from simulator.cli.interruptible import ended_by  # noqa: PLC0415
+        from simulator.cli.running import until_interrupted  # noqa: PLC0415
         from simulator.ground.sandbox import Sandbox  # noqa: PLC0415
 
         with Sandbox.create(parent) as sandbox:
-            return trio.run(ended_by, interruption, lambda: self._build(sandbox.path))
+            return trio.run(until_interrupted, interruption, lambda: self._build(sandbox.path))
 
     async def _build(self, directory: str) -> list[Row]:
         from simulator.cli.output import note  # noqa: PLC0415

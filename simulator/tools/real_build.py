@@ -10,6 +10,7 @@ Costs: the environment, once; then one to three seconds, most of them strace's.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import shutil
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 # What makes two builds of one archive alike; the first is the day before which a zip file has no dates.
 REPRODUCIBLE = {"SOURCE_DATE_EPOCH": "315532800", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+_FULL = os.strerror(errno.ENOSPC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,8 @@ def _must_have_built(build: RealBuild, group: Group, printed: str) -> None:
         )
     if group.code == 0:
         return
+    if _FULL in printed:
+        raise MachineError("space", "sandbox", f"{what} ran out of room; give a larger place with --sandbox")
     lines = [line for line in printed.splitlines() if line.strip()] or [f"exit code {group.code}"]
     if any(line.startswith("strace: ") for line in lines):
         reason = next(line for line in lines if line.startswith("strace: "))

@@ -177,6 +177,11 @@ def test_a_build_that_fails(tmp_path, ground):
     assert "no compiler today" in line
 
 
+def test_a_build_that_runs_out_of_room(tmp_path, ground):
+    sdist = make_sdist(tmp_path, "raise OSError(28, 'No space left on device')\n")
+    assert only_line(solo(ground, sdist, "--real"), 3).endswith("ran out of room; give a larger place with --sandbox")
+
+
 def test_an_archive_that_leads_outside(tmp_path, ground):
     sdist = make_sdist(tmp_path, extra={"../../outside": "x"}.items())
     assert "outside" in only_line(solo(ground, sdist, "--real"), 2)
