@@ -101,6 +101,8 @@ class BuildSpec:
             ``__init__.py``: the output directory is one of them.
         setup_imports: modules of setuptools that the setup script imports while the sources' root is on its path;
             some of them list the egg-info directory there.
+        fractional_times: files are unpacked with times that are no whole seconds. Older releases copy those anew
+            each time, since their copies have whole seconds.
     """
 
     packages: tuple[str, ...]
@@ -122,6 +124,7 @@ class BuildSpec:
     manifest_in: tuple[str, ...] = ()
     finds_in_root: bool = False
     setup_imports: tuple[str, ...] = ()
+    fractional_times: bool = False
 
     @property
     def stem(self) -> str:
@@ -310,6 +313,7 @@ def _build(reader: _Reader, known: set[str]) -> BuildSpec:
         namespace_packages=reader.optional("namespace_packages", reader.texts),
         manifest_in=reader.optional("manifest_in", reader.texts),
         finds_in_root=reader.flag("finds_in_root"),
+        fractional_times=reader.flag("fractional_times"),
         setup_imports=reader.optional("setup_imports", reader.texts),
     )
     if stray := set(build.python_scripts) - set(build.scripts):

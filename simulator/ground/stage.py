@@ -26,17 +26,19 @@ _NEIGHBOUR_FILES = {"kept.txt": 0o444, "folder/also-kept.txt": 0o644}
 
 # 2017: any time that no run takes for now.
 _ARCHIVE_SECONDS = 1_500_000_000
+_FRACTION_SECONDS = 0.25
 
 
 def place_source(package: SdistManifest, directory: str) -> None:
-    """Unpack a source distribution, with the whole-second times and the modes that an archive's files have."""
+    """Unpack a source distribution, with the modes that its files have, and times that are whole seconds or not."""
+    seconds = _ARCHIVE_SECONDS + (_FRACTION_SECONDS if package.build.fractional_times else 0)
     for file in package.files:
         path = f"{directory}/{file.path}"
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as stream:
             stream.write(content(package.identifier, file))
         REAL.chmod(path, file.mode)
-        os.utime(path, (_ARCHIVE_SECONDS, _ARCHIVE_SECONDS))
+        os.utime(path, (seconds, seconds))
 
 
 def _state(path: str) -> tuple[object, ...]:

@@ -47,6 +47,7 @@ class SourceArchive:
         files: path relative to that folder to (size in bytes, mode once unpacked), in the order of the archive.
         texts: the bytes of the files that tell how to build (`members.tells`).
         first_lines: the first line of each file that begins with ``#!``.
+        fractional_times: whether files get times that are no whole seconds.
     """
 
     archive: Archive
@@ -54,6 +55,7 @@ class SourceArchive:
     files: dict[str, tuple[int, int]]
     texts: dict[str, bytes] = field(default_factory=dict)
     first_lines: dict[str, bytes] = field(default_factory=dict)
+    fractional_times: bool = False
 
 
 def read_archive(path: str) -> SourceArchive:
@@ -129,7 +131,14 @@ def _checked(path: str, file: IO[bytes]) -> SourceArchive:
             reason = error.strerror or _one_line(error)
             raise BadInputError("bad-sdist", path, f"'{path}' is no sdist: {reason}") from error
     files = members.finished()
-    return SourceArchive(_identity(path, file), members.directory, files, members.texts, members.first_lines)
+    return SourceArchive(
+        _identity(path, file),
+        members.directory,
+        files,
+        members.texts,
+        members.first_lines,
+        members.fractional_times,
+    )
 
 
 def _is_zip(file: IO[bytes]) -> bool:
@@ -149,6 +158,8 @@ def _identity(path: str, file: IO[bytes]) -> Archive:
 
 
 def _read_zip(file: IO[bytes], members: Members) -> None:
+    # Nobody sets the times that a zip has: its files are of the moment in which they are unpacked.
+    members.fractional_times = True
     with zipfile.ZipFile(file) as archive:
         for item in archive.infolist():
             kind = stat.S_IFMT(item.external_attr >> 16)

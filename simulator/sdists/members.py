@@ -87,10 +87,12 @@ class Members:
         directory: the one folder, once a member was met.
         texts: bytes of the files that tell something.
         first_lines: of files that begin with ``#!``.
+        fractional_times: whether a time was no whole second.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self.fractional_times = False
         self._count = 0
         self._bytes = 0
         self._directories: set[str] = set()

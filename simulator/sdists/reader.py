@@ -176,6 +176,7 @@ def _build(evidence: Evidence) -> BuildSpec:
         data_files=data_files,
         headers=headers,
         namespace_packages=_namespace_packages(evidence),
+        fractional_times=evidence.archive.fractional_times,
         manifest_in=tuple(map(" ".join, template_lines(text_of(evidence.path, evidence.archive, "MANIFEST.in")))),
         finds_in_root=evidence.told.finds_in_root or searches_root(script),
         setup_imports=imported_modules(script) if evidence.told.root_on_path else (),

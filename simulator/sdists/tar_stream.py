@@ -103,6 +103,7 @@ def _show(archive: tarfile.TarFile, member: tarfile.TarInfo, members: Members) -
         members.link_met(member.name, member.linkname, hard=member.islnk())
     elif member.isreg() and not member.issparse():
         wanted = members.file_met(member.name, member.size, unpacked_mode(member.mode))
+        members.fractional_times |= member.mtime % 1 != 0
         stream = archive.extractfile(member)
         if stream is None:
             raise tarfile.ReadError(f"'{member.name}' has no contents")

@@ -13,7 +13,7 @@ from simulator.actors.toolchains import rmtree as removal
 from simulator.actors.toolchains import stdlib
 from simulator.actors.toolchains.base import ERROR_KINDS, RetryTypeError, ToolchainError, error_kind
 from simulator.actors.toolchains.copytree import copy, copyfile, copytree
-from simulator.actors.toolchains.distutils import Distutils
+from simulator.actors.toolchains.distutils import Distutils, DistutilsOfExactTimes
 from simulator.actors.toolchains.rmtree import ResetPermissions, chmod_and_retry, rmtree
 
 
@@ -280,6 +280,19 @@ def test_copy_file_keeps_a_target_that_is_not_older(root, tree):
     Distutils(REAL, root).copy_file(f"{tree}/sub/b", f"{root}/target", preserve_mode=True)
     assert read(f"{root}/target") == b"sub/b"
     assert os.stat(f"{root}/target").st_mtime == 1_000_000_000
+
+
+@pytest.mark.parametrize(("distutils", "fraction"), [(Distutils, 0), (DistutilsOfExactTimes, 250_000_000)])
+def test_a_copy_of_newer_releases_is_as_old_as_its_source(root, distutils, fraction):
+    write(f"{root}/source")
+    os.utime(f"{root}/source", ns=(10**18, 10**18 + 250_000_000))
+    copies = distutils(REAL, root)
+    copies.copy_file(f"{root}/source", f"{root}/target", preserve_mode=True)
+    assert os.stat(f"{root}/target").st_mtime_ns == 10**18 + fraction
+    write(f"{root}/target", b"another's")
+    os.utime(f"{root}/target", ns=(10**18, 10**18 + fraction))
+    copies.copy_file(f"{root}/source", f"{root}/target", preserve_mode=True)
+    assert read(f"{root}/target") == (b"another's" if fraction else b"data")
 
 
 def test_copy_file_copies_more_than_one_block(root):

@@ -111,9 +111,13 @@ class Distutils:
             return
         self._copy_contents(source, target)
         status = kernel.stat(source)
-        kernel.utime(target, (status[stat.ST_ATIME], status[stat.ST_MTIME]))
+        self._set_times(target, status)
         if preserve_mode:
             kernel.chmod(target, stat.S_IMODE(status.st_mode))
+
+    def _set_times(self, target: str, status: os.stat_result) -> None:
+        """Whole seconds: a copy of what has a fraction is older than it."""
+        self._kernel.utime(target, (status[stat.ST_ATIME], status[stat.ST_MTIME]))
 
     def _newer(self, source: str, target: str) -> bool:
         kernel = self._kernel
@@ -276,3 +280,10 @@ class DistutilsOnPathlib(Distutils):
         # The newer cache knows no single path.
         del removed
         self._made.clear()
+
+
+class DistutilsOfExactTimes(DistutilsOnPathlib):
+    """Those inside setuptools 84.2.1, whose copies are as old as what they are copies of."""
+
+    def _set_times(self, target: str, status: os.stat_result) -> None:
+        self._kernel.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))

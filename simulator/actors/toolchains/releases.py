@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simulator.actors.toolchains.distutils import Distutils, DistutilsOnPathlib
+from simulator.actors.toolchains.distutils import Distutils, DistutilsOfExactTimes, DistutilsOnPathlib
 from simulator.actors.toolchains.names import normalised, with_dots
 from simulator.actors.toolchains.rmtree import chmod_and_retry, reraise
 
@@ -85,13 +85,14 @@ RELEASES: dict[str, Release] = {
             licenses="",
             scanning=_SCANNING | {"setuptools.installer"},
         ),
-        # Names are normalised, license files have a directory (PEP 639), and pkg_resources is gone.
+        # Names are normalised, license files have a directory (PEP 639), pkg_resources is gone, and copies have the
+        # times of what they are copies of, to the nanosecond.
         Release(
             name="setuptools-84.2.1",
             revision=1,
             requirements=("setuptools==84.2.1",),
             generator="setuptools (84.2.1)",
-            distutils=DistutilsOnPathlib,
+            distutils=DistutilsOfExactTimes,
             removal=reraise,
             written=normalised,
             converts_metadata=False,

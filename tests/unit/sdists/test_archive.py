@@ -328,3 +328,24 @@ def test_unpacking_needs_a_whole_archive_first(tmp_path):
         unpack(path, str(tmp_path / "out"))
     assert os.listdir(tmp_path / "out") == []
     assert not (tmp_path / "b").exists()
+
+
+# Times.
+
+
+def test_times_that_are_no_whole_seconds_are_told(tmp_path):
+    def with_time(seconds):
+        def fill(archive):
+            member = tarfile.TarInfo(f"{ROOT}/a")
+            member.mtime = seconds
+            archive.addfile(member)
+
+        path = str(tmp_path / "times.tar.gz")
+        with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as archive:
+            fill(archive)
+        return read_archive(path)
+
+    assert not with_time(MTIME).fractional_times
+    assert with_time(MTIME + 0.25).fractional_times
+    # Whatever unpacks a zip leaves the time of the moment.
+    assert read_archive(make_zip(tmp_path, {})).fractional_times
