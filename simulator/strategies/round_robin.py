@@ -37,11 +37,15 @@ class RoundRobin:
         del actors, randomness
         self._steps = steps
         self._until = len(steps) + self.quantum
+        self._alone = False
         return True
 
     def choose(self, enabled: Sequence[Actor], current: Actor) -> Actor:
         """As `Strategy.choose`."""
         now = len(self._steps)
+        if self._alone and now > self._until:
+            # Its turns followed each other while nobody else could move: it is in the middle of one.
+            self._until = now + (self._until - now) % self.quantum
         self._alone = len(enabled) == 1
         if current.status == ENABLED and now < self._until:
             return current

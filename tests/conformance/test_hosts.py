@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from dataclasses import replace
 
@@ -15,22 +16,26 @@ from simulator.hosts.trio_host import TrioHost
 from simulator.orchestrator import Options
 from simulator.scenario import Schedule
 from simulator.scenario_file import load_scenario, scenario_files
+from simulator.schedule import format_segments, segments_of
 from simulator.strategies import SAMPLERS
+from simulator.strategies.replay import Replay
+from simulator.strategies.round_robin import RoundRobin
+from simulator.strategies.staggered import Staggered
 from simulator.strategies.sticky import Sticky
 from tests.conformance.test_kill import FORMS, careful
 from tests.support.arena import Arena
 
 
-def tokens(scenario, seeds, ground, *, bare):
-    found = []
-
+def reports(scenario, seeds, ground, *, bare):
     async def main():
         with Sandbox.create(ground) as sandbox:
-            reports = [await orchestrator.run(scenario, seed, sandbox, Options(bare=bare)) for seed in seeds]
-            found.extend(report.token for report in reports)
+            return [await orchestrator.run(scenario, seed, sandbox, Options(bare=bare)) for seed in seeds]
 
-    trio.run(main)
-    return found
+    return trio.run(main)
+
+
+def tokens(scenario, seeds, ground, *, bare):
+    return [report.token for report in reports(scenario, seeds, ground, bare=bare)]
 
 
 @pytest.mark.slow
@@ -40,6 +45,123 @@ def test_the_same_tokens_under_both(name, strategy, ground):
     scenario = replace(load_scenario(name), schedule=Schedule(strategy))
     seeds = range(3)
     assert tokens(scenario, seeds, ground, bare=True) == tokens(scenario, seeds, ground, bare=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", sorted(SAMPLERS))
+@pytest.mark.parametrize("name", sorted(scenario_files()))
+def test_a_recorded_schedule_is_the_same_run_under_both(name, strategy, ground):
+    """Locks, stalls, kills and cleaners in the middle included: what a seed did, its segments do again."""
+    scenario = replace(load_scenario(name), schedule=Schedule(strategy), cleaners_after=("hardened",))
+    recorded = reports(scenario, [1], ground, bare=True)[0]
+    storm = recorded.rounds[0][: recorded.storm_steps]
+    segments = format_segments(segments_of(storm))
+    replayed = replace(scenario, schedule=Schedule("replay", segments=segments))
+    for bare in (True, False):
+        (again,) = reports(replayed, [1], ground, bare=bare)
+        assert again.trace_digest == recorded.trace_digest
+        assert again.builds == recorded.builds
+        assert again.cleaners == recorded.cleaners
+
+
+def quarrelling(cache):
+    """Plain actors and coroutines that take two locks in either order, leave a descriptor open, fail and clean up."""
+
+    def work(number):
+        first, second = ("a", "b") if number % 2 else ("b", "a")
+        return f"{cache}/{first}", f"{cache}/{second}", f"{cache}/{number}"
+
+    def plain(number):
+        def run(kernel):
+            first, second, own = work(number)
+            kernel.mkdir(own)
+            for name in (first, second) * 3:
+                fd = kernel.open(name, os.O_RDWR | os.O_CREAT)
+                kernel.flock(fd, fcntl.LOCK_EX)
+                for place in range(6):
+                    kernel.close(kernel.open(f"{own}/{place}", os.O_WRONLY | os.O_CREAT))
+                    kernel.stat(f"{own}/{place}")
+                kernel.close(fd)
+            kernel.open(first, os.O_RDONLY)
+            kernel.rmdir(own)
+
+        return run
+
+    def awaited(number):
+        async def run(kernel):
+            first, second, own = work(number)
+            await kernel.mkdir(own)
+            for name in (first, second) * 3:
+                fd = await kernel.open(name, os.O_RDWR | os.O_CREAT)
+                await kernel.flock(fd, fcntl.LOCK_EX)
+                for place in range(6):
+                    await kernel.close(await kernel.open(f"{own}/{place}", os.O_WRONLY | os.O_CREAT))
+                    await kernel.stat(f"{own}/{place}")
+                await kernel.close(fd)
+            await kernel.open(first, os.O_RDONLY)
+            await kernel.rmdir(own)
+
+        return run
+
+    return {"build-1": plain(1), "build-2": awaited(2), "build-3": plain(3), "build-4": awaited(4)}
+
+
+MAKERS = {
+    "sticky": lambda: Sticky(0.2),
+    "staggered": lambda: Staggered(Sticky(0.2), 20),
+    "round-robin": lambda: RoundRobin(1),
+    "round-robin, long turns": lambda: RoundRobin(7),
+}
+MISHAPS = {
+    "none": [],
+    "kill": ["build-1:9:kill", "build-2:30:kill"],
+    "stall": ["build-3:4:stall", "build-4:20:stall"],
+    "errno": ["build-1:20:EIO", "build-2:20:ENOSPC:after", "build-3:12:EMFILE"],
+    "all": ["build-1:9:kill", "build-2:30:EIO:after", "build-3:4:stall", "build-3:40:kill"],
+}
+
+
+def outcome(arena):
+    """What a run must not depend on its host for."""
+    return (
+        arena.steps,
+        [(actor.status, actor.steps, actor.killed, actor.last_failure) for actor in arena.actors],
+        [(type(party.error), str(party.error).replace(arena.root, ""), party.ended) for party in arena.parties],
+        (arena.gate.switches, arena.gate.interruptions, arena.gate.deadlock, arena.gate.stopped),
+        sorted(os.listdir(arena.cache)),
+    )
+
+
+@pytest.mark.parametrize("mishaps", MISHAPS)
+@pytest.mark.parametrize("strategy", MAKERS)
+def test_every_strategy_makes_the_same_run_under_both(tmp_path, strategy, mishaps):
+    # An actor that stalls was chosen for a step that it does not make: who is asked of that notices.
+    modes = (True,) if any(spec.endswith("stall") for spec in MISHAPS[mishaps]) else (True, False)
+    for seed in range(2):
+        told = []
+        for host in (TrioHost, BareHost):
+            for quiet in modes:
+                root = tmp_path / f"{seed}-{host.__name__}-{quiet}"
+                actors = quarrelling(root / "cache")
+                maker = MAKERS[strategy]()
+                arena = Arena(root, actors, strategy=maker, seed=seed, faults=MISHAPS[mishaps], host=host)
+                if not quiet:
+                    # As if the strategy wanted to see every step.
+                    arena.gate.quiet_steps = None
+                told.append(outcome(arena.run()))
+        assert len(told[0][0]) > 60
+        assert all(one == told[0] for one in told)
+        segments = format_segments(segments_of(told[0][0]))
+        for host in (TrioHost, BareHost):
+            root = tmp_path / f"{seed}-{host.__name__}-replay"
+            again = Arena(
+                root,
+                quarrelling(root / "cache"),
+                strategy=Replay(segments),
+                faults=MISHAPS[mishaps],
+                host=host,
+            ).run()
+            assert again.steps == told[0][0]
 
 
 def mixed(cache):
