@@ -10,13 +10,16 @@ if TYPE_CHECKING:
 
 # What the file of an sdist can be named like; any other text without a slash is a name first.
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
+# What `cachestorm manifest` prints.
+MANIFEST_SUFFIX = ".json"
 
 
 def source_distribution(package: str) -> SdistManifest:
     """The manifest of a package that is built from source.
 
     Args:
-        package: NAME or NAME==VERSION of the catalogue, or a path: with a slash or the suffix of an archive.
+        package: NAME or NAME==VERSION of the catalogue, or a path: with a slash or the suffix of an archive or of a
+            manifest.
 
     Raises:
         BadInputError: Unknown, taken as a wheel, or no sdist that can be simulated.
@@ -39,7 +42,7 @@ def source_distribution(package: str) -> SdistManifest:
     if is_path(package):
         from simulator.sdists.reader import read_sdist  # noqa: PLC0415
 
-        return read_sdist(package)
+        return _manifest(package) if package.endswith(MANIFEST_SUFFIX) else read_sdist(package)
     problem = unknown_message("package", package, sources)
     raise BadInputError(
         "unknown-package", package, f"{problem}; an sdist is given as a path, such as ./{package}.tar.gz"
@@ -55,4 +58,20 @@ def is_catalogued(package: str) -> bool:
 
 def is_path(package: str) -> bool:
     """Whether users mean a file: it is written like one, or there is one of that name."""
-    return "/" in package or package.endswith(ARCHIVE_SUFFIXES) or os.path.lexists(package)
+    return "/" in package or package.endswith((*ARCHIVE_SUFFIXES, MANIFEST_SUFFIX)) or os.path.lexists(package)
+
+
+def _manifest(path: str) -> SdistManifest:
+    """What `cachestorm manifest` has printed of an sdist."""
+    from simulator.errors import BadInputError  # noqa: PLC0415
+    from simulator.manifest import SdistManifest, load_manifest  # noqa: PLC0415
+
+    try:
+        manifest = load_manifest(path)
+    except OSError as error:
+        raise BadInputError("bad-manifest", path, f"manifest '{path}' cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise BadInputError("bad-manifest", path, f"no manifest: {error}") from error
+    if not isinstance(manifest, SdistManifest):
+        raise BadInputError("not-built", path, f"'{path}' is of a wheel, which is never built; give one of an sdist")
+    return manifest

@@ -54,6 +54,6 @@ class Evidence:
             raise BadInputError(
                 "not-told",
                 self.path,
-                f"sdist '{self.path}': setup.py computes {names}, and its egg-info does not tell; give a wheel of it"
-                " with --wheel",
+                f"sdist '{self.path}': setup.py computes {names}, and its egg-info does not tell; a wheel of it does:"
+                " cachestorm manifest SDIST --wheel WHEEL",
             )

@@ -49,7 +49,7 @@ def test_a_wheel_supplies_what_is_computed(cachestorm, tmp_path):
     assert result.document["kind"] == "not-told"
     assert result.stderr == (
         f"cachestorm: sdist '{sdist}': setup.py computes packages, and its egg-info does not tell;"
-        " give a wheel of it with --wheel\n"
+        " a wheel of it does: cachestorm manifest SDIST --wheel WHEEL\n"
     )
     document = cachestorm(
         "manifest", sdist, "--json", "--wheel", make_wheel(tmp_path, {"some/__init__.py": ""})
@@ -113,6 +113,23 @@ def test_a_run_of_an_sdist_is_replayed_by_its_line(cachestorm, sdist, sandboxes,
     refused = cachestorm(*words, "--sandbox", sandboxes)
     assert refused.exit_code == 2
     assert "the token is of another run" in refused.stderr
+
+
+def test_a_manifest_is_a_package_too(cachestorm, sdist, sandboxes, tmp_path):
+    path = tmp_path / "some.json"
+    path.write_text(cachestorm("manifest", sdist).stdout)
+    rows = cachestorm("solo", path, "--sandbox", sandboxes)
+    assert rows.exit_code == 0
+    assert rows.stdout == cachestorm("solo", sdist, "--sandbox", sandboxes).stdout
+    path.write_text("{}")
+    refused = cachestorm("run", "--package", path)
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        f"cachestorm: no manifest: {path}: schema is missing: expected a string\n",
+    )
+    path.write_text(cachestorm("manifest", make_wheel(tmp_path, {"some/__init__.py": ""})).stdout)
+    assert "is of a wheel, which is never built" in cachestorm("solo", path).stderr
+    assert "manifest './gone.json' cannot be read: No such file" in cachestorm("solo", "./gone.json").stderr
 
 
 def test_a_run_takes_a_package_of_the_catalogue(cachestorm, sandboxes):

@@ -205,7 +205,10 @@ def test_arguments_that_cannot_be_named_are_taken_from_the_egg_info(tmp_path):
     assert (build.packages, build.namespace_packages, build.scripts) == (("a",), ("a",), ())
     refused = refusal(tmp_path, {**files, "bin/run": "#!/bin/sh\n"})
     assert refused[0] == "not-told"
-    assert "computes scripts, and its egg-info does not tell; give a wheel of it with --wheel" in refused[1]
+    assert (
+        "computes scripts, and its egg-info does not tell; a wheel of it does: cachestorm manifest SDIST --wheel"
+        in refused[1]
+    )
 
 
 # Data beside modules.
