@@ -56,7 +56,7 @@ def prepare_ground(sandbox: str | None, builds: int, needed: int | None = None) 
     Args:
         sandbox: The directory that the user gave, if any.
         builds: How many installs side by side must fit.
-        needed: How many bytes they take; for simulated ones it is known.
+        needed: How many bytes they take, if they are real; None for simulated ones.
 
     Returns:
         The directory to make the sandbox in.
@@ -70,6 +70,7 @@ def prepare_ground(sandbox: str | None, builds: int, needed: int | None = None) 
         source = "--sandbox" if sandbox is not None else "TMPDIR"
         raise BadInputError("bad-sandbox", parent, f"{source} '{parent}' is no directory; give one that exists")
     ground = survey(parent)
+    simulated = needed is None
     if needed is None:
         needed = SPACE_MIN_BYTES + max(0, builds - _SPACE_FOR_BUILDS) * _SPACE_PER_BUILD_BYTES
     if ground.free_bytes < needed:
@@ -79,7 +80,12 @@ def prepare_ground(sandbox: str | None, builds: int, needed: int | None = None) 
             f"'{parent}' has {size(ground.free_bytes)} free and {builds} builds take up to {size(needed)}: a full disk"
             " would break them, not the race; give a larger place with --sandbox, or fewer --builds",
         )
-    if not ground.is_tmpfs:
+    if not simulated and ground.is_tmpfs:
+        note(
+            f"'{parent}' is a tmpfs, where removing a tree takes no time: real installs meet in it far more often on a"
+            " disk, where users' caches are; give one with --sandbox, e.g. /var/tmp"
+        )
+    if simulated and not ground.is_tmpfs:
         note(
             f"'{parent}' is not a tmpfs: a run there is 10 to 40 times slower, because every step reaches a disk's file"
             " system; give one in memory with --sandbox, e.g. /dev/shm"

@@ -1,4 +1,7 @@
-"""Real builds as process groups: each in a session of its own, its output in a file, with an end to it.
+"""Real builds as process groups: each a group of its own, its output in a file, with an end to it.
+
+All are in the session that we are in, as the jobs of a shell loop are: a kernel with autogroups gives each session a
+share of the processors of its own, and builds that share none of them meet otherwise (sched(7)).
 
 Guarantees: when `run_group` returns or raises (cancelled, timed out), no process of the group is alive. When the block
 `no_orphans` is left, nothing that was started in it is alive, whatever session it went to: as a child subreaper this
@@ -6,7 +9,7 @@ process gets every orphan, kills and reaps it.
 Not guaranteed: anything if this process itself is killed by SIGKILL; its builds then run to their ends, in a sandbox
 that the next run sweeps away.
 Costs: one fork and exec each; a scan of /proc at the end of the block.
-Sources: setsid(2), kill(2), prctl(2) (PR_SET_CHILD_SUBREAPER), proc(5).
+Sources: setpgid(2), kill(2), prctl(2) (PR_SET_CHILD_SUBREAPER), proc(5).
 """
 
 from __future__ import annotations
@@ -118,7 +121,7 @@ async def run_group(
             stderr=subprocess.STDOUT,
             env=dict(variables),
             cwd=directory,
-            start_new_session=True,
+            process_group=0,
             umask=UMASK,
         )
     finally:

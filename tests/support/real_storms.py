@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import tempfile
 
 import pytest
 import trio
 
-from simulator.ground.sandbox import Sandbox
+from cache_core.removal import remove_tree
+from simulator.ground.sandbox import Sandbox, survey
 from simulator.scenario_file import load_scenario
 from simulator.tools.folder import VARIABLE, fetch, wanted_packages, wanted_toolchain
 from simulator.tools.kinds import parse_tool
@@ -17,7 +18,6 @@ from tests.support.sdists import make_sdist
 
 TOOLCHAINS = ("setuptools-69.5.1", "setuptools-84.2.1")
 SCENARIO = "issue-3515-loop"
-_NICE = -15
 
 
 def _quiet(line):
@@ -44,14 +44,14 @@ def packages(pytestconfig, tools_store):
 
 
 @pytest.fixture
-def undisturbed():
-    """Where we may: ahead of whatever else the machine does. Builds that get a slice now and then hardly meet."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
-    yield
-    if os.getpriority(os.PRIO_PROCESS, 0) != before:
-        os.setpriority(os.PRIO_PROCESS, 0, before)
+def disk():
+    """A directory on a disk, if there is one: a removal takes its time there, as in users' caches, and builds meet."""
+    for parent in ("/var/tmp", tempfile.gettempdir(), os.getcwd()):
+        if os.access(parent, os.W_OK | os.X_OK) and not survey(parent).is_tmpfs:
+            break
+    place = tempfile.mkdtemp(prefix="cachestorm-tests-", dir=parent)
+    yield place
+    remove_tree(place)
 
 
 def storms(scenario, tool, ground, seeds, *, options=None, enough=None):

@@ -67,9 +67,9 @@ def test_input_is_empty(tmp_path):
     assert run("import sys; print(repr(sys.stdin.read()))", tmp_path)[1] == "''\n"
 
 
-def test_it_is_a_session_of_its_own(tmp_path):
-    group, printed = run("import os; print(os.getsid(0), os.getpid(), os.umask(0))", tmp_path)
-    assert printed.split() == [str(group.leader), str(group.leader), str(0o022)]
+def test_it_is_a_group_of_its_own_in_our_session(tmp_path):
+    group, printed = run("import os; print(os.getpgid(0), os.getsid(0), os.umask(0))", tmp_path)
+    assert printed.split() == [str(group.leader), str(os.getsid(0)), str(0o022)]
 
 
 def test_bytes_that_are_no_text_are_escaped(tmp_path):
