@@ -67,7 +67,8 @@ ROW_OPERATIONS = frozenset(_OPERATIONS)
 _COUNTED_ONLY = frozenset({CREATE, "utime", "chmod", "unlink"})
 
 _TEMPORARY = re.compile(r"(?<=^dist/\.tmp-)[^/]+|(?<=\.egg-info/tmp)[^/]+")
-_KEPT = re.compile(r"(build|dist|[^/]+\.egg-info)(/|$)")
+# An egg-info directory lies beside the packages: in the root, or where they are.
+_KEPT = re.compile(r"((build|dist)|(.*/)?[^/]+\.egg-info)(/|$)", re.DOTALL)
 
 
 class Row(NamedTuple):
@@ -226,7 +227,7 @@ def _phase(row: Row, *, zipped: bool) -> str | None:
         phase = None
     elif first == "dist":
         phase = {"rename": PUBLISH, CREATE: ZIP}.get(row.operation)
-    elif first.endswith(".egg-info"):
+    elif first != "build":
         phase = EGG_INFO
     elif rest.startswith("lib/"):
         phase = BUILD_PY

@@ -56,7 +56,12 @@ def test_output_elsewhere_is_shown_as_dist():
 
 @pytest.mark.parametrize(
     ("path", "expected"),
-    [("s/dist/.tmp-a/w.whl", "dist/.tmp-<id>/w.whl"), ("s/p.egg-info/tmpa", "p.egg-info/tmp<id>"), ("s", None)],
+    [
+        ("s/dist/.tmp-a/w.whl", "dist/.tmp-<id>/w.whl"),
+        ("s/p.egg-info/tmpa", "p.egg-info/tmp<id>"),
+        ("s/src/p.egg-info/tmpa", "src/p.egg-info/tmp<id>"),
+        ("s", None),
+    ],
 )
 def test_shown(path, expected):
     assert shown(path, {"s": ""}) == expected
