@@ -112,16 +112,9 @@ def run(console, ground, rounds):
     uv = trio.run(prepare)
     with contextlib.ExitStack() as stack:
         packages = stack.enter_context(tempfile.TemporaryDirectory(dir=ground))
-        fetch = [
-            sys.executable,
-            "-m",
-            "simulator.cli.main",
-            "fetch-packages",
-            packages,
-            "--scenario",
-            "issue-3515-loop",
-        ]
+        fetch = [*PROGRAM, "fetch-packages", packages, "--scenario", "issue-3515-loop"]
         subprocess.run(fetch, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        assert os.listdir(packages), "nothing was fetched: the loop would fail at once, and never poison"
         found = {"bash loop, real uv 0.1.42": [], "cachestorm run issue-3515-loop": []}
         for number in range(rounds):
             found["bash loop, real uv 0.1.42"].append(with_the_loop(ground, uv, packages))
