@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simulator.cli.output import note
+from simulator.cli.packages import MANIFEST_SUFFIX, is_path
 from simulator.cli.running import Runner, Watcher, until_interrupted
 from simulator.errors import BadInputError
 from simulator.manifest import SdistManifest
@@ -92,16 +93,22 @@ def real_runs(
             " --tool build, or with no --tool"
         )
     check_signals(overrides.faults)
-    own = overrides.package
     options = RealOptions(
         timeout_seconds=TIMEOUT_SECONDS if timeout is None else timeout,
         folder=None if packages is None else os.path.abspath(packages),
-        archives={scenario.packages[0].archive.sha256: os.path.abspath(own)} if own and os.path.isfile(own) else {},
-        fetch_command=_fetch_command(name_or_file, overrides, packages),
+        archives={scenario.packages[0].archive.sha256: own} if (own := _own_archive(overrides)) else {},
+        fetch_command=_fetch_command(scenario, name_or_file, overrides, packages),
         keep_output=None if keep_output is None else _made(keep_output),
         tell=note,
     )
     return RealRuns(made, options, scenario)
+
+
+def _own_archive(overrides: Overrides) -> str | None:
+    """Absolute path of the user's own sdist; None when packages come from the folder."""
+    package = overrides.package
+    is_archive = package is not None and is_path(package) and not package.endswith(MANIFEST_SUFFIX)
+    return os.path.abspath(package) if package is not None and is_archive else None
 
 
 def _made(directory: str) -> str:
@@ -115,15 +122,15 @@ def _made(directory: str) -> str:
     return os.path.abspath(directory)
 
 
-def _fetch_command(name_or_file: str, overrides: Overrides, packages: str | None) -> str:
+def _fetch_command(scenario: Scenario, name_or_file: str, overrides: Overrides, packages: str | None) -> str:
     words = ["cachestorm", "fetch-packages"]
     if packages is not None:
         words.append(packages)
     words += ["--scenario", name_or_file]
     if overrides.toolchain is not None:
         words += ["--toolchain", overrides.toolchain]
-    if overrides.package is not None and not os.path.isfile(overrides.package):
-        words += ["--package", overrides.package]
+    if overrides.package is not None and not is_path(overrides.package):
+        words += ["--package", f"{scenario.packages[0].name}=={scenario.packages[0].version}"]
     return shlex.join(words)
 
 

@@ -50,6 +50,10 @@ def _token_in(text: str, origin: str) -> Token:
         )
     token = documents[0].get("token")
     if not isinstance(token, str):
+        if documents[0].get("builds") and "token" in documents[0]:
+            raise BadInputError(
+                "bad-token", origin, f"the run in '{origin}' was of real installs (--tool): nobody can play it again"
+            )
         what = documents[0].get("schema", "no schema")
         raise BadInputError(
             "bad-token", origin, f"the document in '{origin}' ({what}) has no token; give that of a run"
