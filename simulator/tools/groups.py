@@ -42,7 +42,7 @@ GRACE_SECONDS = 2.0
 _LOOKS_MAX = 1000
 _LOOK_SECONDS = 0.005
 # proc(5), of /proc/PID/stat after the name: state, parent, process group.
-_STATE, _PARENT, _GROUP = 0, 1, 2
+_STATE, _PARENT, _GROUP, _USER_TICKS, _SYSTEM_TICKS = 0, 1, 2, 11, 12
 
 
 @dataclass(slots=True)
@@ -219,10 +219,10 @@ def _children() -> set[int]:
     return {pid for pid, fields in _processes() if int(fields[_PARENT]) == own}
 
 
-def members(leaders: Callable[[int], bool]) -> list[tuple[int, int]]:
-    """Process id and group of every live process whose group `leaders` says yes to."""
+def members(leaders: Callable[[int], bool]) -> list[tuple[int, int, int]]:
+    """Process id, group and processor time (in ticks) of every live process whose group `leaders` says yes to."""
     return [
-        (pid, int(fields[_GROUP]))
+        (pid, int(fields[_GROUP]), int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS]))
         for pid, fields in _processes()
         if fields[_STATE] != "Z" and leaders(int(fields[_GROUP]))
     ]

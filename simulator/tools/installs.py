@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # Staging alone takes a tenth of a second and more.
 _LOOK_SECONDS = 0.1
 _LOOK_CLOSELY_SECONDS = 0.01
+# Who uses no processor for so long waits for a lock, or for a disk that is very slow.
+_WAITS_SECONDS = 3.0
 
 
 @dataclass(slots=True)
@@ -46,6 +48,8 @@ class Install:
         group: its processes.
         phase: where it was seen last.
         trees: the source trees that it was seen to build in, in that order.
+        moved: when it was last seen to use a processor.
+        ticks: how much it had used then.
         struck: names of the faults that did.
         killed: whether one of them was a kill.
         obstacle: why it could not even be started.
@@ -60,6 +64,8 @@ class Install:
     group: Group = field(default_factory=Group)
     phase: str = LOOK_UP
     trees: dict[str, None] = field(default_factory=dict)
+    moved: float = 0.0
+    ticks: int = 0
     struck: list[str] = field(default_factory=list)
     killed: bool = False
     obstacle: MachineError | None = None
@@ -85,7 +91,7 @@ class Install:
 
     async def run(self) -> None:
         """Run it to its end."""
-        self._start = time.monotonic()
+        self._start = self.moved = time.monotonic()
         try:
             await run_group(
                 self.group,
@@ -211,6 +217,8 @@ class _Watcher:
         sights = look({leader: install.name for leader, install in running.items()})
         for install in running.values():
             sight = sights[install.name]
+            if sight.ticks != install.ticks:
+                install.ticks, install.moved = sight.ticks, time.monotonic()
             if sight.tree is not None:
                 install.phase = sight.phase
                 install.trees[sight.tree] = None
@@ -218,8 +226,9 @@ class _Watcher:
             self._begun.set()
 
     def _release(self) -> None:
-        """One that stands still goes on when nobody else can."""
+        """One that stands still goes on when nobody else can: the others have ended, or wait for what it holds."""
         stopped = [install for install in self._installs if install.group.runs and install.group.stopped]
-        moving = [install for install in self._installs if install.status == ENABLED]
+        since = time.monotonic() - _WAITS_SECONDS
+        moving = [install for install in self._installs if install.status == ENABLED and install.moved > since]
         if stopped and not moving:
             stopped[0].group.go_on()

@@ -39,10 +39,12 @@ class Sight:
     Attributes:
         phase: one of `WATCHED_PHASES`.
         tree: absolute path of the source tree that its back end works in; None while it does not run.
+        ticks: processor time of its live processes; what does not change for long waits for somebody.
     """
 
     phase: str
     tree: str | None
+    ticks: int = 0
 
 
 def look(leaders: Mapping[int, str]) -> dict[str, Sight]:
@@ -55,13 +57,18 @@ def look(leaders: Mapping[int, str]) -> dict[str, Sight]:
         What was seen of each, by name.
     """
     trees: dict[str, str] = {}
-    for pid, group in members(leaders.__contains__):
+    ticks = dict.fromkeys(leaders.values(), 0)
+    for pid, group, used in members(leaders.__contains__):
+        name = leaders[group]
+        ticks[name] += used
         tree = _tree_of(pid)
         if tree is not None:
-            trees[leaders[group]] = tree
+            trees[name] = tree
     phases = {tree: phase_of_tree(tree) for tree in set(trees.values())}
     return {
-        name: Sight(phases[trees[name]], trees[name]) if name in trees else Sight(LOOK_UP, None)
+        name: Sight(phases[trees[name]], trees[name], ticks[name])
+        if name in trees
+        else Sight(LOOK_UP, None, ticks[name])
         for name in leaders.values()
     }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -134,6 +135,31 @@ def test_stall_and_kill(sandboxes):
     document = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
     assert [build["outcome"] for build in document["builds"]] == ["ok", "killed", "ok"]
+
+
+def test_one_that_stands_still_with_a_lock_goes_on_when_the_others_wait_for_it(sandboxes):
+    done = cachestorm(
+        "run", "issue-3515-loop", "--tool", "build", "--builds", "3", "--protocol", "entry-lock", "--timeout", "60s",
+        "--fault", "build-1:prepare:stall", "--fault", "build-2:prepare:stall", "--sandbox", str(sandboxes), "--json",
+    )  # fmt: skip
+    document = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert [build["outcome"] for build in document["builds"]] == ["ok"] * 3
+
+
+def test_a_report_for_people(sandboxes, tmp_path):
+    sdist = misbehaving_sdist(tmp_path, "")
+    options = ["--package", sdist, "--builds", "2", "--protocol", "private", "--sandbox", str(sandboxes)]
+    done = cachestorm("run", "issue-3515-loop", "--tool", "build", *options)
+    assert done.returncode == 0
+    assert "seed 3, 2 builds, real installs by build, toolchain setuptools-69.5.1" in done.stdout
+    assert re.search(r"^build +outcome +phase +seconds +error$", done.stdout, re.MULTILINE)
+    assert re.search(r"^build-2 +ok +install +[0-9]+\.[0-9]$", done.stdout, re.MULTILINE)
+    assert not re.search(r"token|replay|steps", done.stdout)
+    assert re.search(r"^  build-1 ends in install after [0-9.]+ s$", done.stderr, re.MULTILINE)
+    many = cachestorm("run", "issue-3515-loop", "--tool", "build", *options, "--seeds", "0:2")
+    assert many.stdout.splitlines()[1].startswith("seed 1: 2 ok, 0 failed, 0 killed; 0 poisoned")
+    assert many.stdout.splitlines()[1].endswith("; real installs by build")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

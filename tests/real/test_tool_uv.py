@@ -2,12 +2,16 @@
 
 import os
 from dataclasses import replace
+from functools import partial
 
 import pytest
+import trio
 
+from simulator.ground.sandbox import Sandbox
 from simulator.outcome import FAILED
 from simulator.scenario_file import load_scenario
-from simulator.tools.storm import RealOptions
+from simulator.tools.kinds import parse_tool
+from simulator.tools.storm import RealOptions, run_real
 from tests.support.real_storms import SCENARIO, disk, packages, storms
 from tests.support.tools_store import tools_store
 
@@ -54,7 +58,8 @@ def test_the_lock_of_a_later_uv_keeps_builds_from_each_other(ground):
 
 
 def test_a_document_of_a_real_run(ground):
-    (report,) = storms(scenario(builds=2), "uv==0.1.42", ground, [5])
+    with Sandbox.create(ground) as sandbox:
+        report = trio.run(partial(run_real, scenario(builds=2), parse_tool("uv==0.1.42"), sandbox, seed=5))
     document = report.document()
     assert [document[name] for name in ("token", "trace_digest", "steps", "switches")] == [None] * 4
     assert (document["schema"], document["scenario"], document["seed"]) == ("cachestorm/run/1", SCENARIO, 5)

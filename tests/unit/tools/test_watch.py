@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from simulator.tools.watch import LOOK_UP, Sight, look, phase_of_tree
+from simulator.tools.watch import LOOK_UP, look, phase_of_tree
 
 STAGING = "build/bdist.linux-x86_64/wheel"
 
@@ -48,7 +48,8 @@ def test_the_back_end_is_who_works_in_a_source_tree(tmp_path):
     running = [subprocess.Popen(sleep, cwd=place, start_new_session=True) for place in (tree, elsewhere)]
     try:
         names = {running[0].pid: "build-1", running[1].pid: "build-2"}
-        assert look(names) == {"build-1": Sight("build_py", str(tree)), "build-2": Sight(LOOK_UP, None)}
+        seen = {name: (sight.phase, sight.tree) for name, sight in look(names).items()}
+        assert seen == {"build-1": ("build_py", str(tree)), "build-2": (LOOK_UP, None)}
     finally:
         for process in running:
             process.kill()
