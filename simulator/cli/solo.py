@@ -147,7 +147,7 @@ class _RealWork:
         if archive is None and self.manifest is not None:
             archive = await have(self.manifest.name, self.manifest.archive, tell=note)
         build = RealBuild(archive or "", self.toolchain, self.python, self.timeout_seconds)
-        made = await prepare(build, note)
+        made = await prepare(build, directory, note)
         note(f"building with the real {self.toolchain}, under strace")
         return await real_rows(build, made, directory)
 

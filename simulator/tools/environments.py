@@ -19,6 +19,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 STORE_VARIABLE = "CACHESTORM_TOOLS"
 
 _MARK = "complete"
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._]+")
 _NOTES = "virtualenv"
 # A tool of 20 MB over a slow line takes minutes; what takes longer hangs.
 _INSTALL_SECONDS_MAX = 900.0
@@ -92,7 +94,7 @@ async def environment(
     """The environment with these requirements; made if it is not there.
 
     Args:
-        requirements: ``NAME==VERSION`` each; taken as wheels only, so nobody's code runs.
+        requirements: ``NAME==VERSION``, or what PEP 508 allows; taken as wheels only, so nobody's code runs.
         python: which Python it has, as `find_interpreter`.
         store: where it is kept, if not in `store_directory`.
         tell: gets a line about each thing that takes long.
@@ -158,7 +160,7 @@ def _unwritable(store: str, reason: str) -> MachineError:
 
 def _key(requirements: Sequence[str], interpreter: Interpreter) -> str:
     told = json.dumps([sorted(requirements), interpreter.path, interpreter.version])
-    names = "-".join(requirement.replace("==", "-") for requirement in requirements) or "empty"
+    names = "-".join(_NOT_IN_NAMES.sub("-", requirement) for requirement in requirements) or "empty"
     # A name that a person can read, never longer than a file name may be.
     return f"{names[:80]}-py{interpreter.version}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 

@@ -1,7 +1,8 @@
 """One real build alone, under strace: the rows to compare a simulated one with.
 
-The archive is unpacked into the sandbox, and one PEP 517 build (`simulator.tools.pep517_build`) runs on it with the
-pinned back end in an environment of its own, its home and temporary files in the sandbox too.
+The archive is unpacked into the sandbox, and one PEP 517 build (`simulator.tools.pep517_build`) runs on it, its home
+and temporary files in the sandbox too. Its environment has the pinned back end, and what else the archive requires to
+be built (`simulator.tools.build_requirements`).
 
 Guarantees: when `real_rows` returns or raises, nothing that it started is alive; the build sees no setting of the
 user's. Not guaranteed: that a build does no harm: it is somebody's setup script, and it runs.
@@ -21,8 +22,8 @@ from typing import TYPE_CHECKING
 from cache_core.kernel import REAL
 from simulator.errors import BadInputError, MachineError
 from simulator.sdists.archive import unpack
+from simulator.tools.build_requirements import build_environment
 from simulator.tools.enclosure import Place, variables
-from simulator.tools.environments import environment, toolchain_requirements
 from simulator.tools.groups import Group, no_orphans, read_output, run_group
 from simulator.tools.interpreters import with_our_packages
 from simulator.tools.strace_rows import TRACED, rows_of_log
@@ -69,14 +70,26 @@ def require_strace() -> str:
     return found
 
 
-async def prepare(build: RealBuild, tell: Callable[[str], None]) -> Environment:
+async def prepare(build: RealBuild, directory: str, tell: Callable[[str], None]) -> Environment:
     """What a build needs of this machine, made if it is not there.
 
+    Args:
+        build: what.
+        directory: as of `real_rows`; still empty afterwards.
+        tell: gets a line about each thing that takes long, and each requirement that the toolchain overrules.
+
     Raises:
-        BadInputError, MachineError: as `require_strace` and `environment`.
+        BadInputError, MachineError: as `require_strace` and `build_environment`.
     """
     require_strace()
-    return await environment(toolchain_requirements(build.toolchain), python=build.python, tell=tell)
+    return await build_environment(
+        build.archive,
+        build.toolchain,
+        f"{directory}/asked",
+        python=build.python,
+        timeout_seconds=build.timeout_seconds,
+        tell=tell,
+    )
 
 
 async def real_rows(build: RealBuild, made: Environment, directory: str) -> list[Row]:

@@ -48,8 +48,8 @@ async def obtained(row):
 
 async def real(archive, toolchain, ground):
     build = RealBuild(archive, toolchain, "3.11", SECONDS_MAX)
-    made = await prepare(build, print)
     with Sandbox.create(ground) as sandbox:
+        made = await prepare(build, sandbox.path, print)
         return await real_rows(build, made, sandbox.path)
 
 

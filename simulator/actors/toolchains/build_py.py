@@ -38,8 +38,9 @@ def build_py(process: Process) -> bool:
         directory = _package_directory(process, package)
         for name in _modules(process, directory):
             _copy_module(process, package, name)
-    if not build.packages:
+    if not build.packages and not build.py_modules:
         return False
+    # Without a package too: the list of outputs asks for the data files of none.
     if build.include_package_data:
         process.enter_phase(EGG_INFO)
         write_egg_info(process)
