@@ -101,6 +101,8 @@ class BuildSpec:
             ``__init__.py``: the output directory is one of them.
         setup_imports: modules of setuptools that the setup script imports while the sources' root is on its path;
             some of them list the egg-info directory there.
+        scm_version: setuptools_scm gives the version, and takes part in the build.
+        version_files: files of the archive whose copies beside the modules it writes anew.
         fractional_times: files are unpacked with times that are no whole seconds. Older releases copy those anew
             each time, since their copies have whole seconds.
     """
@@ -125,6 +127,8 @@ class BuildSpec:
     finds_in_root: bool = False
     setup_imports: tuple[str, ...] = ()
     fractional_times: bool = False
+    scm_version: bool = False
+    version_files: tuple[str, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -315,6 +319,8 @@ def _build(reader: _Reader, known: set[str]) -> BuildSpec:
         finds_in_root=reader.flag("finds_in_root"),
         fractional_times=reader.flag("fractional_times"),
         setup_imports=reader.optional("setup_imports", reader.texts),
+        scm_version=reader.flag("scm_version"),
+        version_files=reader.optional("version_files", lambda key: reader.paths(key, known)),
     )
     if stray := set(build.python_scripts) - set(build.scripts):
         reader.fail("python_scripts", min(stray), "one of the scripts")

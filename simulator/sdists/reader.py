@@ -180,12 +180,35 @@ def _build(evidence: Evidence) -> BuildSpec:
         manifest_in=tuple(map(" ".join, template_lines(text_of(evidence.path, evidence.archive, "MANIFEST.in")))),
         finds_in_root=evidence.told.finds_in_root or searches_root(script),
         setup_imports=imported_modules(script) if evidence.told.root_on_path else (),
+        scm_version=evidence.told.scm.active and not evidence.told.scm.older,
+        version_files=_version_files(evidence, layout),
     )
 
 
 def _module_file(name: str, layout: Layout) -> str:
     parent, _, module = name.rpartition(".")
     return posixpath.join(directory_of(parent, layout.package_dir), f"{module}.py")
+
+
+def _version_files(evidence: Evidence, layout: Layout) -> tuple[str, ...]:
+    """What setuptools_scm writes anew beside the modules: files outside of packages are left alone."""
+    scm, tree = evidence.told.scm, evidence.tree
+    if scm.older:
+        evidence.notes.append("an older setuptools_scm is asked for, which writes in the sources: not simulated")
+        return ()
+    if scm.unknown:
+        evidence.notes.append("setup.py computes which files setuptools_scm writes: not simulated")
+    places = [f"{place}/" for package in layout.packages if (place := directory_of(package, layout.package_dir))]
+    found = []
+    for path in scm.files:
+        normal = tree.normal(path)
+        if normal is None or not normal.startswith(tuple(places)):
+            continue
+        if normal in tree.files:
+            found.append(normal)
+        else:
+            evidence.notes.append(f"'{normal}', which setuptools_scm writes and the sdist does not have, is left out")
+    return tuple(dict.fromkeys(found))
 
 
 def _zip_safe(evidence: Evidence) -> bool | None:

@@ -1,7 +1,8 @@
 """The build commands: build_py collects modules and package data in build/lib, build_scripts scripts beside it.
 
 Guarantee: single modules first, each with the ``__init__`` of its package; then packages, as their directories are
-listed at that moment; then, with `include_package_data`, the egg-info is written; then data, made writable.
+listed at that moment; then, with `include_package_data`, the egg-info is written; then data, made writable; then
+the files in which setuptools_scm keeps the version.
 Not guaranteed: a Python script's first line is written anew in the real thing; here its copy has the same bytes.
 """
 
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from simulator.actors.toolchains.base import BUILD_PY, BUILD_SCRIPTS, EGG_INFO, NOT_A_DIRECTORY, ToolchainError
 from simulator.actors.toolchains.egg_info import write_egg_info
-from simulator.actors.toolchains.stdlib import exists, isdir, isfile, read_file, write_file
+from simulator.actors.toolchains.stdlib import exists, isdir, isfile, path_mkdir, read_file, write_file
+from simulator.manifest import content
 
 if TYPE_CHECKING:
     from simulator.actors.toolchains.process import Process
@@ -48,6 +50,10 @@ def build_py(process: Process) -> bool:
         process.enter_phase(BUILD_PY)
     for path in build.package_data:
         _copy_data(process, path)
+    if build.version_files:
+        process.enter_phase(BUILD_PY)
+    for path in build.version_files:
+        _write_version(process, path)
     return build.include_package_data
 
 
@@ -99,6 +105,15 @@ def _copy_data(process: Process, path: str) -> None:
     process.distutils.mkpath(os.path.dirname(target))
     process.distutils.copy_file(f"{process.source}/{path}", target, preserve_mode=True)
     process.kernel.chmod(target, process.kernel.stat(target).st_mode | _WRITABLE)
+
+
+def _write_version(process: Process, path: str) -> None:
+    """What setuptools_scm does when all is copied; its file is the one of the sources, which was made the same way."""
+    package = process.request.package
+    data = next(content(package.identifier, file) for file in package.files if file.path == path)
+    target = f"{process.lib}/{process.build.installed_path(path)}"
+    path_mkdir(process.kernel, os.path.dirname(target))
+    write_file(process.kernel, target, data)
 
 
 def build_scripts(process: Process) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from simulator.actors.toolchains.base import BAD_METADATA, NO_EGG_INFO, ToolchainError
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 LEFT_OUT = frozenset({"PKG-INFO", "requires.txt", "SOURCES.txt", "not-zip-safe"})
 METADATA = "METADATA"
 WHEEL = "WHEEL"
+
+# What setuptools_scm (10.3) takes out of a wheel's metadata.
+_SCM_FILES = ("scm_version.json", "scm_file_list.json")
 
 # One line of code for each name.
 _NAMESPACE_LINE_SIZE = 500
@@ -78,6 +82,11 @@ def egg_info_to_dist_info(process: Process) -> None:
             makedirs(kernel, os.path.dirname(target), exist_ok=True)
         copy(kernel, f"{process.source}/{path}", target)
     _remove(kernel, egg_info)
+    if process.build.scm_version and process.release.own_bdist_wheel:
+        for name in _SCM_FILES:
+            # It writes them where it knows a repository; an unpacked archive is none.
+            with suppress(FileNotFoundError):
+                kernel.unlink(f"{dist_info}/{name}")
 
 
 def _convert(process: Process) -> None:

@@ -32,6 +32,7 @@ class Release:
         distutils: its file utilities.
         removal: what answers an error while the staging tree is removed.
         written: how it writes a project's name in the names of the wheel and of what is in it.
+        own_bdist_wheel: bdist_wheel is its own, not the wheel project's; setuptools_scm takes part in the former alone.
         converts_metadata: METADATA is made from the headers of PKG-INFO and from requires.txt; else it is a copy.
         licenses: directory in the dist-info for license files, each under its path in the sources; empty where they
             lie in the dist-info itself, each under its last name.
@@ -45,6 +46,7 @@ class Release:
     distutils: type[Distutils]
     removal: Handler
     written: Callable[[str], str]
+    own_bdist_wheel: bool
     converts_metadata: bool
     licenses: str
     scanning: frozenset[str]
@@ -68,6 +70,7 @@ RELEASES: dict[str, Release] = {
             distutils=Distutils,
             removal=chmod_and_retry,
             written=with_dots,
+            own_bdist_wheel=False,
             converts_metadata=True,
             licenses="",
             scanning=_SCANNING | {"setuptools.command.test"},
@@ -81,6 +84,7 @@ RELEASES: dict[str, Release] = {
             distutils=DistutilsOnPathlib,
             removal=reraise,
             written=with_dots,
+            own_bdist_wheel=True,
             converts_metadata=False,
             licenses="",
             scanning=_SCANNING | {"setuptools.installer"},
@@ -95,6 +99,7 @@ RELEASES: dict[str, Release] = {
             distutils=DistutilsOfExactTimes,
             removal=reraise,
             written=normalised,
+            own_bdist_wheel=True,
             converts_metadata=False,
             licenses="licenses",
             scanning=frozenset(),

@@ -79,6 +79,22 @@ def makedirs(kernel: Kernel, path: str, *, exist_ok: bool = False) -> None:
             raise
 
 
+def path_mkdir(kernel: Kernel, path: str) -> None:
+    """pathlib.Path.mkdir(parents=True, exist_ok=True): try, and make the parents only when that failed.
+
+    Raises:
+        OSError: as mkdir.
+    """
+    try:
+        kernel.mkdir(path)
+    except FileNotFoundError:
+        path_mkdir(kernel, os.path.dirname(path))
+        path_mkdir(kernel, path)
+    except OSError:
+        if not isdir(kernel, path):
+            raise
+
+
 def read_file(kernel: Kernel, path: str) -> bytes:
     """open(path, "rb").read(): open, fstat, read to the end, close."""
     fd = kernel.open(path, READ_FLAGS)
