@@ -1,6 +1,6 @@
 """How like the real storms the simulated ones are: shares of what broke, side by side.
 
-    python benchmarks/likeness.py measure issue-3515-loop --tool uv==0.1.42 --runs 24
+    python benchmarks/likeness.py measure issue-3515-loop --tool uv==0.1.42 --runs 24 --sandbox /var/tmp
     python benchmarks/likeness.py measure issue-3515-loop --probability 0.05 --runs 200
     python benchmarks/likeness.py all            (every measurement of the docs; an hour, most of it the real ones)
     python benchmarks/likeness.py tables         (puts them into the docs)
@@ -26,7 +26,7 @@ import trio
 
 from simulator.actors.toolchains.base import ERROR_KINDS
 from simulator.ground.confined import confine, require_permission_bits
-from simulator.ground.sandbox import Sandbox, default_parent
+from simulator.ground.sandbox import Sandbox, default_parent, survey
 from simulator.orchestrator import Options, run
 from simulator.outcome import FAILED, KILLED, OK
 from simulator.scenario_file import load_scenario
@@ -56,9 +56,10 @@ ALL = (
 )
 
 
-def subject(scenario, tool, probability, gap):
-    """What identifies a measurement."""
-    return {"scenario": scenario, "tool": tool, "probability": probability, "gap": gap}
+def subject(scenario, tool, probability, gap, ground):
+    """What identifies a measurement; what it stood on counts for real ones only."""
+    where = None if tool is None else ground
+    return {"scenario": scenario, "tool": tool, "where": where, "probability": probability, "gap": gap}
 
 
 def described(reports):
@@ -120,7 +121,7 @@ def told(done, runs):
         print(f"\r{done + 1} of {runs}", end="\n" if done + 1 == runs else "", file=sys.stderr, flush=True)
 
 
-def measure(name, tool, probability, gap, runs):
+def measure(name, tool, probability, gap, runs, *, parent=None):
     """Make one measurement and keep it."""
     scenario = load_scenario(name)
     schedule = scenario.schedule
@@ -129,14 +130,14 @@ def measure(name, tool, probability, gap, runs):
     if gap is not None:
         schedule = replace(schedule, start_gap=gap)
     scenario = replace(scenario, schedule=schedule)
-    parent = default_parent(os.environ)
+    parent = parent or default_parent(os.environ)
     require_permission_bits(parent)
     with Sandbox.create(parent) as sandbox:
         if tool is None:
             reports = trio.run(simulated, scenario, runs, sandbox)
         else:
             reports = trio.run(real, scenario, tool, runs, sandbox)
-    who = subject(name, tool, probability, gap)
+    who = subject(name, tool, probability, gap, "memory" if survey(parent).is_tmpfs else "disk")
     kept = [line for line in load() if any(line[key] != value for key, value in who.items())]
     lines = [*kept, {**who, **described(reports)}]
     RESULTS.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="ascii")
@@ -158,7 +159,7 @@ def share(part, whole):
 def column(line):
     """The head of a measurement's column."""
     if line["tool"] is not None:
-        return f"real, `{line['tool']}`"
+        return f"real, `{line['tool']}`, {line['where']}"
     told = [f"p = {line['probability']:g}"] if line["probability"] is not None else []
     told += [f"gap {line['gap']}"] if line["gap"] is not None else []
     return f"simulated, {', '.join(told)}" if told else "simulated"
@@ -222,6 +223,7 @@ def all_tables():
     loop = [line for line in lines if line["scenario"] == LOOP]
     beside = [line for line in loop if line["tool"] is not None or default(line)]
     in_place = [line for line in lines if line["scenario"] == IN_PLACE]
+    beside.sort(key=lambda line: (line["tool"] is None, line["tool"] or "", line["where"] or ""))
     return {
         "sweep": shares_table([line for line in loop if line["tool"] is None]),
         "loop": shares_table(beside),
@@ -258,6 +260,7 @@ def main():
     one.add_argument("--probability", type=float, help="of a switch")
     one.add_argument("--gap", type=int, help="mean number of steps between two arrivals")
     one.add_argument("--runs", type=int, default=SEEDS)
+    one.add_argument("--sandbox", help="where; real installs meet more often on a disk")
     commands.add_parser("all", help="every measurement of the docs")
     commands.add_parser("tables", help="put the tables into the docs")
     options = parser.parse_args()
@@ -269,7 +272,9 @@ def main():
         for wish in ALL:
             measure(*wish)
         return None
-    return measure(options.scenario, options.tool, options.probability, options.gap, options.runs)
+    return measure(
+        options.scenario, options.tool, options.probability, options.gap, options.runs, parent=options.sandbox
+    )
 
 
 if __name__ == "__main__":
