@@ -103,6 +103,7 @@ class BuildSpec:
             some of them list the egg-info directory there.
         scm_version: setuptools_scm gives the version, and takes part in the build.
         version_files: files of the archive whose copies beside the modules it writes anew.
+        keeps_sources: the list of files in the egg-info is left as it is, where there is one: pbr takes part.
         fractional_times: files are unpacked with times that are no whole seconds. Older releases copy those anew
             each time, since their copies have whole seconds.
     """
@@ -129,6 +130,7 @@ class BuildSpec:
     fractional_times: bool = False
     scm_version: bool = False
     version_files: tuple[str, ...] = ()
+    keeps_sources: bool = False
 
     @property
     def stem(self) -> str:
@@ -320,6 +322,7 @@ def _build(reader: _Reader, known: set[str]) -> BuildSpec:
         fractional_times=reader.flag("fractional_times"),
         setup_imports=reader.optional("setup_imports", reader.texts),
         scm_version=reader.flag("scm_version"),
+        keeps_sources=reader.flag("keeps_sources"),
         version_files=reader.optional("version_files", lambda key: reader.paths(key, known)),
     )
     if stray := set(build.python_scripts) - set(build.scripts):

@@ -100,6 +100,8 @@ def read_with_notes(
     build = _build(evidence)
     if egg_info is not None:
         build = replace(build, egg_info_files=_listed(egg_info))
+    if told.pbr and len(build.packages) > 1:
+        evidence.notes.append("pbr gives packages in an order that differs between builds; here they are as listed")
     replaced = [name for name in told.own_commands if name in _TAKING_PART]
     if replaced:
         evidence.notes.append(
@@ -179,7 +181,8 @@ def _build(evidence: Evidence) -> BuildSpec:
         fractional_times=evidence.archive.fractional_times,
         manifest_in=tuple(map(" ".join, template_lines(text_of(evidence.path, evidence.archive, "MANIFEST.in")))),
         finds_in_root=evidence.told.finds_in_root or searches_root(script),
-        setup_imports=imported_modules(script) if evidence.told.root_on_path else (),
+        setup_imports=_imports(evidence, script),
+        keeps_sources=evidence.told.pbr,
         scm_version=evidence.told.scm.active and not evidence.told.scm.older,
         version_files=_version_files(evidence, layout),
     )
@@ -188,6 +191,13 @@ def _build(evidence: Evidence) -> BuildSpec:
 def _module_file(name: str, layout: Layout) -> str:
     parent, _, module = name.rpartition(".")
     return posixpath.join(directory_of(parent, layout.package_dir), f"{module}.py")
+
+
+def _imports(evidence: Evidence, script: str) -> tuple[str, ...]:
+    if not evidence.told.root_on_path:
+        return ()
+    # pbr imports it, where it is there to import.
+    return tuple(sorted({*imported_modules(script), *(("pkg_resources",) if evidence.told.pbr else ())}))
 
 
 def _version_files(evidence: Evidence, layout: Layout) -> tuple[str, ...]:

@@ -66,6 +66,7 @@ class Told:
         by_pyproject: whether pyproject.toml configures setuptools.
         own_commands: commands that the setup script replaces; what they do is not modelled.
         all_named: False when setup.py passes arguments that cannot be named.
+        pbr: whether pbr takes part.
         scm: how setuptools_scm takes part.
         build_requires: what has to be there while it is built, beside setuptools and wheel.
     """
@@ -78,6 +79,7 @@ class Told:
     by_pyproject: bool = False
     own_commands: tuple[str, ...] = ()
     all_named: bool = True
+    pbr: bool = False
     scm: ScmUse = field(default_factory=ScmUse)
     build_requires: tuple[str, ...] = ()
 
@@ -124,6 +126,7 @@ def read_told(path: str, archive: SourceArchive, tree: SourceTree) -> Told:
     if pyproject.tells_setuptools(document):
         _take_pyproject(told, pyproject.options(document, tree))
     told.build_requires = _build_requires(document, said, sections)
+    told.pbr = said.arguments.get("pbr") is True
     told.scm = scm_use(said.arguments.get("use_scm_version"), document, told.build_requires)
     own = said.arguments.get("cmdclass")
     told.own_commands = tuple(sorted(str(name) for name in own)) if isinstance(own, dict) else ()

@@ -112,6 +112,9 @@ def _write_flags(kernel: Kernel, directory: str, zip_safe: bool | None) -> None:
 def _write_sources(process: Process, directory: str, file: FileSpec | None) -> None:
     kernel, path = process.kernel, f"{directory}/{_SOURCES}"
     data = _bytes_of(process.request, file) if file is not None else b""
+    if process.build.keeps_sources and exists(kernel, path):
+        read_file(kernel, path)
+        return
     if not exists(kernel, path):
         write_file(kernel, path, b"")
     if exists(kernel, path):
