@@ -69,11 +69,23 @@ def _cleaners() -> Rows:
 def _toolchains() -> Rows:
     from simulator.actors.toolchains import DEFAULT_TOOLCHAIN, TOOLCHAINS  # noqa: PLC0415
 
-    summary = {True: "the default of `solo`", False: ""}
-    return [
-        {"name": name, "summary": f"revision {toolchain.revision}; {summary[name == DEFAULT_TOOLCHAIN]}".rstrip("; ")}
-        for name, toolchain in TOOLCHAINS.items()
-    ]
+    rows = []
+    for name, toolchain in TOOLCHAINS.items():
+        default = "; the default of `solo`" if name == DEFAULT_TOOLCHAIN else ""
+        rows.append({"name": name, "summary": f"{_modelled(name)}; revision {toolchain.revision}{default}"})
+    return rows
+
+
+def _modelled(toolchain: str) -> str:
+    """What the real one is."""
+    from simulator.actors.toolchains.releases import RELEASES  # noqa: PLC0415
+    from simulator.actors.toolchains.rmtree import chmod_and_retry  # noqa: PLC0415
+
+    if toolchain not in RELEASES:
+        return "the staging phase of a release, alone; no real one does only this"
+    release = RELEASES[toolchain]
+    poisons = "can poison" if release.removal is chmod_and_retry else "cannot poison"
+    return f"{' and '.join(release.requirements)}, {poisons}"
 
 
 def _protocols() -> Rows:

@@ -61,3 +61,11 @@ def test_solo_prints_the_rows_of_the_real_build(cachestorm, tmp_path, package):
     assert comparison.exact_differences == 0
     assert comparison.phase_order_same
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_toolchain_is_listed_with_what_it_models(cachestorm):
+    document = cachestorm("list", "toolchains", "--json").document
+    rows = {row["name"]: row["summary"] for row in document["toolchains"]}
+    assert rows["setuptools-69.5.1"].startswith("setuptools==69.5.1 and wheel==0.43.0, can poison; ")
+    assert "cannot poison" in rows["setuptools-84.2.1"]
+    assert all(rows.values())
