@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
@@ -30,7 +31,13 @@ _SCENARIOS = ("issue-3515", "pip-in-place")
 )
 @click.argument("directory", required=False, metavar="[DIR]")
 @click.option("--scenario", "scenarios", multiple=True, metavar="S", help="What its installs take. Repeatable.")
-@click.option("--package", "packages", multiple=True, metavar="NAME==VERSION", help="A release. Repeatable.")
+@click.option(
+    "--package",
+    "packages",
+    multiple=True,
+    metavar="NAME==VERSION|SDIST",
+    help="A release, or an sdist of your own, and what it requires to be built. Repeatable.",
+)
 @click.option("--toolchain", "toolchains", multiple=True, metavar="T", help="A build back end. Repeatable.")
 @json_option()
 @debug_option()
@@ -45,20 +52,31 @@ def command(
     """Download what real installs take into DIR, each file checked, none of it run.
 
     DIR is $CACHESTORM_PACKAGES if set, else `packages` in the user's cache directory. Without an option: all that the
-    scenarios issue-3515 and pip-in-place take. What is there already is not fetched again.
+    scenarios issue-3515 and pip-in-place take. What is there already is not fetched again. Beside an sdist, the wheels
+    that it says it requires to be built are fetched, for each toolchain.
     """
     with Interruption() as interruption:
+        from simulator.cli.packages import is_path  # noqa: PLC0415
         from simulator.cli.running import until_interrupted  # noqa: PLC0415
+        from simulator.tools.build_requirements import required_wheels, told_requirements  # noqa: PLC0415
+        from simulator.tools.downloads import WHEEL  # noqa: PLC0415
         from simulator.tools.folder import default_folder, fetch  # noqa: PLC0415
 
         if not (scenarios or packages or toolchains):
             scenarios = _SCENARIOS
         with interruption.at_once():
-            wanted = _wanted(scenarios, packages, toolchains)
+            own = [package for package in packages if is_path(package) and "==" not in package]
+            wanted = _wanted(scenarios, [package for package in packages if package not in own], toolchains)
+            backs = _toolchains(scenarios, toolchains)
         folder = os.path.abspath(directory) if directory is not None else default_folder()
 
         async def fetch_all() -> list[There]:
-            return [await fetch(folder, item, note) for item in wanted]
+            there = [await fetch(folder, item, note) for item in wanted]
+            for sdist in [*own, *(item.path for item in there if not item.path.endswith(WHEEL))]:
+                required = told_requirements(sdist)
+                wheels = [await required_wheels(required, toolchain, note) for toolchain in backs]
+                there += [await fetch(folder, item, note) for item in dict.fromkeys(chain(*wheels))]
+            return list({item.path: item for item in reversed(there)}.values())[::-1]
 
         import trio  # noqa: PLC0415
 
@@ -74,7 +92,16 @@ def command(
     return 0
 
 
-def _wanted(scenarios: tuple[str, ...], packages: tuple[str, ...], toolchains: tuple[str, ...]) -> list[Wanted]:
+def _toolchains(scenarios: tuple[str, ...], toolchains: tuple[str, ...]) -> list[str]:
+    """Every toolchain that something is built with; the default where nothing says."""
+    from simulator.actors.toolchains import DEFAULT_TOOLCHAIN  # noqa: PLC0415
+    from simulator.scenario_file import load_scenario  # noqa: PLC0415
+
+    named = [*(load_scenario(name).toolchain for name in scenarios), *toolchains]
+    return list(dict.fromkeys(named or [DEFAULT_TOOLCHAIN]))
+
+
+def _wanted(scenarios: tuple[str, ...], packages: list[str], toolchains: tuple[str, ...]) -> list[Wanted]:
     """Every file, once.
 
     Raises:

@@ -129,8 +129,10 @@ def _fetch_command(scenario: Scenario, name_or_file: str, overrides: Overrides, 
     words += ["--scenario", name_or_file]
     if overrides.toolchain is not None:
         words += ["--toolchain", overrides.toolchain]
-    if overrides.package is not None and not is_path(overrides.package):
-        words += ["--package", f"{scenario.packages[0].name}=={scenario.packages[0].version}"]
+    if overrides.package is not None and not overrides.package.endswith(MANIFEST_SUFFIX):
+        first = scenario.packages[0]
+        own = is_path(overrides.package)
+        words += ["--package", overrides.package if own else f"{first.name}=={first.version}"]
     return shlex.join(words)
 
 

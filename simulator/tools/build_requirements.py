@@ -5,6 +5,8 @@ end is asked (`get_requires_for_build_wheel`), and its answer is installed too. 
 ``setup_requires`` of the setup script and setup.cfg, so it is asked only where a file that tells how to build has that
 word.
 
+Real storms, and whoever fetches packages for them, go by what the files say (`told_requirements`): nothing is run.
+
 Guarantees: the toolchain stays what it is. A requirement of setuptools or wheel is left out, and told where it asks for
 another version. The back end is asked in a copy of the sources, which is removed: what asking writes is not in the
 build. Not guaranteed: the same versions in another year; an environment is kept for the requirements as they are
@@ -27,17 +29,22 @@ from cache_core.removal import remove_tree
 from simulator.errors import BadInputError, MachineError
 from simulator.sdists import pyproject
 from simulator.sdists.archive import read_archive, unpack
+from simulator.sdists.told import read_told
+from simulator.sdists.tree import SourceTree
 from simulator.tools.enclosure import Place, variables
 from simulator.tools.environments import environment, toolchain_requirements
+from simulator.tools.folder import Wanted
 from simulator.tools.groups import Group, no_orphans, read_output, run_group
 from simulator.tools.interpreters import with_our_packages
+from simulator.tools.tool import site_packages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from simulator.tools.environments import Environment
 
 _SETUPTOOLS_ASKS = b"setup_requires"
+_INSTALLED = ".dist-info"
 _BACK_END = frozenset({"setuptools", "wheel"})
 
 
@@ -81,6 +88,37 @@ async def build_environment(
     if not added:
         return made
     return await environment([*more, *pins, *required, *added], python=python, tell=tell)
+
+
+def told_requirements(archive: str) -> list[str]:
+    """What an sdist says that it requires to be built, setuptools and wheel left out; nothing of it is run.
+
+    What a setup script computes is not told.
+
+    Raises:
+        BadInputError: the archive is none, or what it requires is no requirement.
+    """
+    read = read_archive(archive)
+    try:
+        listed: object = list(read_told(archive, read, SourceTree(read.files)).build_requires)
+    except BadInputError:
+        # What is not simulated can be installed for real.
+        listed = pyproject.table(_document(archive, read.texts), "build-system").get("requires", [])
+    return _besides(archive, listed, (), lambda _: None)
+
+
+async def required_wheels(required: Sequence[str], toolchain: str, tell: Callable[[str], None]) -> list[Wanted]:
+    """The wheels that these requirements and theirs come to beside a toolchain, which is not among them.
+
+    Raises:
+        BadInputError, MachineError: as `environment`.
+    """
+    if not required:
+        return []
+    made = await environment([*toolchain_requirements(toolchain), *required], tell=tell)
+    names = sorted(name for name in os.listdir(site_packages(made.directory)) if name.endswith(_INSTALLED))
+    found = [name.removesuffix(_INSTALLED).split("-") for name in names]
+    return [Wanted(name, version) for name, version in found if canonicalize_name(name) not in _BACK_END]
 
 
 def _document(archive: str, texts: Mapping[str, bytes]) -> dict[str, object]:

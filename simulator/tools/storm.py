@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cache_core.kernel import REAL
@@ -35,6 +35,8 @@ from simulator.oracles.cleaner_failed import cleaner_failed
 from simulator.oracles.outside import outside_after_storm
 from simulator.outcome import RunReport
 from simulator.sdists.archive import unpack
+from simulator.tools.build_requirements import required_wheels, told_requirements
+from simulator.tools.downloads import WHEEL
 from simulator.tools.enclosure import Place, variables
 from simulator.tools.failures import NO_SPACE
 from simulator.tools.folder import copy_file, default_folder, find_all, wanted_packages
@@ -137,7 +139,7 @@ class RealStorms:
         for name in ("", "/links", "/tool", f"/{_HOMES}"):
             REAL.mkdir(f"{directory}{name}")
         storms = cls(scenario, sandbox, options, _job(scenario, f"{directory}/links"), tool.name)
-        storms._gather(tool)
+        await storms._gather_requirements(tool, storms._gather(tool))
         with no_orphans():
             storms._installer = await tool.ready(storms._job, f"{directory}/tool", options.tell)
             cleaners = (*scenario.cleaners_during, *scenario.cleaners_after)
@@ -146,14 +148,28 @@ class RealStorms:
             await storms._install_alone(directory)
         return storms
 
-    def _gather(self, tool: Tool) -> None:
-        """Copy what is installed, and nothing else, where the installs take it from."""
+    def _gather(self, tool: Tool) -> list[str]:
+        """Copy what is installed, and nothing else, where the installs take it from; returns the sdists."""
         options = self._options
         folder = options.folder or default_folder()
         wanted = [item for item in wanted_files(self._scenario, tool) if item.sha256 not in options.archives]
         files = [there.path for there in find_all(folder, wanted, options.fetch_command)]
         digests = [item.archive.sha256 for item in self._job.packages]
         files += [options.archives[digest] for digest in digests if digest in options.archives]
+        self._link(files)
+        return [path for path in files if not path.endswith(WHEEL)]
+
+    async def _gather_requirements(self, tool: Tool, sdists: list[str]) -> None:
+        """Have what the sdists require to be built: for tools that build in isolation, among the archives."""
+        required = tuple(dict.fromkeys(item for path in sdists for item in told_requirements(path)))
+        self._job = replace(self._job, required=required)
+        if tool.own_protocol:
+            options = self._options
+            wheels = await required_wheels(required, self._job.toolchain, options.tell)
+            there = find_all(options.folder or default_folder(), wheels, options.fetch_command)
+            self._link([item.path for item in there])
+
+    def _link(self, files: list[str]) -> None:
         for path in files:
             copy_file(path, f"{self._job.links}/{os.path.basename(path)}")
 

@@ -33,6 +33,7 @@ class Job:
             packages are local directories counts.
         cache_lock: whether installs hold the cache's lock, where the protocol is ours.
         links: absolute path of a folder with every archive, and nothing else.
+        required: what the packages require to be built, beside the toolchain.
         local: paths of local directories relative to the cache by ``name==version``; those are built in place.
     """
 
@@ -42,6 +43,7 @@ class Job:
     cache_lock: bool
     links: str
     local: Mapping[str, str]
+    required: tuple[str, ...] = ()
 
     def targets(self, cache: str) -> list[str]:
         """What to name on a command line: ``name==version``, or the absolute path of a local directory."""

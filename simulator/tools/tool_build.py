@@ -82,6 +82,6 @@ class Build:
     async def ready(self, job: Job, directory: str, tell: Callable[[str], None]) -> Installer:
         """Have the two environments; as `Tool.ready`."""
         del directory
-        toolchain = await environment(toolchain_requirements(job.toolchain), tell=tell)
+        toolchain = await environment([*toolchain_requirements(job.toolchain), *job.required], tell=tell)
         empty = await environment([], tell=tell)
         return _BuildInstaller(toolchain.python, empty.directory, job)

@@ -67,7 +67,7 @@ class Pip:
     async def ready(self, job: Job, directory: str, tell: Callable[[str], None]) -> Installer:
         """Have pip and the back end; as `Tool.ready`."""
         del directory
-        made = await environment([self.name, *toolchain_requirements(job.toolchain)], tell=tell)
+        made = await environment([self.name, *toolchain_requirements(job.toolchain), *job.required], tell=tell)
         return _PipInstaller(made.python, job)
 
     async def cleaner(self, tell: Callable[[str], None]) -> RealCleaner:
