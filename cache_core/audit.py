@@ -1,16 +1,17 @@
 """What is in a cache, what of it is residue, and whether it is empty. Changes nothing, not even a mode.
 
-Residue is what builds that failed left behind:
+Residue is what builds that failed and cleaners that were killed left behind; `wholeness` defines it by place and name:
+partial trees, poisoned directories, temporary names, trash.
 
-- *partial trees*: directories `build/bdist.*`, which a build makes to stage its files and removes at its end;
-- *poisoned directories*: whose mode keeps their owner out. It lacks read or search, so that nobody can go on with or
-  remove what is in there; in a partial tree, write as well. Elsewhere a read-only directory is a published entry.
+A directory is *poisoned* when its mode keeps its owner out. It lacks read or search, so that nobody can go on with or
+remove what is in there; in a partial tree, write as well. Elsewhere a read-only directory is a published entry.
 
 Guarantees: follows no link, crosses no mount, opens nothing but directories, and names every place that it could not
 look into or that something is mounted on (what is in there is not counted). Deterministic: lists are sorted. Not
 guaranteed: a consistent picture while others write. Cost: an lstat for each entry, the list of mounts once, and memory
 for the names of one directory at each level, each file with several links, and the paths that are reported: of residue
-in residue of the same kind, only the topmost.
+in residue of the same kind, only the topmost. (Temporary files of one directory, and what is in an entry that turns out
+to be poisoned, are held until it has been read.)
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cache_core.errors import UnreadableRootError, errno_name, path_fields
+from cache_core.audit_report import AuditReport, Poisoned, Residue
+from cache_core.below import topmost
+from cache_core.errors import UnreadableRootError, errno_name
 from cache_core.kernel import REAL, let_go
 from cache_core.layout import judge
 from cache_core.mounts import mounts_below
@@ -31,92 +34,20 @@ from cache_core.reasons import explain, explain_root
 from cache_core.root import open_root
 from cache_core.surroundings import NOWHERE
 from cache_core.trail import Trail
+from cache_core.wholeness import ROOT, Place, is_partial_tree, is_temporary, is_trash, mark_of, place_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cache_core.kernel import DirEntry, Kernel
+    from cache_core.wholeness import Kind
 
-_STAGING_PARENT = "build"
-_STAGING_PREFIX = "bdist."
+__all__ = ["AuditReport", "Poisoned", "Residue", "audit", "audit_open"]
+
 _OWNER_ENTERS = stat.S_IRUSR | stat.S_IXUSR
 _BLOCK_BYTES = 512
 # Entries looked at between two looks at the caller's wish to stop: some 5 ms.
 _BATCH = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Poisoned:
-    """A directory that keeps its owner out.
-
-    Attributes:
-        path: Relative to the cache; undecodable bytes as surrogates.
-        mode: Its permission bits.
-    """
-
-    path: str
-    mode: int
-
-    @property
-    def listed(self) -> str:
-        """The mode as `ls -l` shows it, such as `d-w-------`."""
-        return stat.filemode(stat.S_IFDIR | self.mode)
-
-
-@dataclass(frozen=True, slots=True)
-class AuditReport:
-    """What is in a cache.
-
-    Attributes:
-        path: The cache, as given.
-        entries: Names below the root, but for the files that an empty cache has.
-        files: Those that are no directories. Mount points are neither.
-        directories: Those that are.
-        bytes: Blocks of the files, each file once however many links it has.
-        bytes_here_only: Of these, what would be free if the cache were gone: files without a link outside.
-        partial_trees: Paths, relative to the cache; none that is in another.
-        poisoned: Directories that keep their owner out; none that is in another.
-        unreadable: Places that could not be looked into, mount points included, with errno and reason.
-        empty: Whether the root holds nothing but what an empty cache has.
-        nested: How many partial trees and poisoned directories are in those that are listed.
-        directories_held: Those that cannot be removed, because something is mounted in them.
-        cancelled: Whether the caller stopped it, so that there may be more.
-    """
-
-    path: str
-    entries: int
-    files: int
-    directories: int
-    bytes: int
-    bytes_here_only: int
-    partial_trees: tuple[str, ...]
-    poisoned: tuple[Poisoned, ...]
-    unreadable: tuple[Left, ...]
-    empty: bool
-    nested: int = 0
-    directories_held: int = 0
-    cancelled: bool = False
-
-    @property
-    def has_residue(self) -> bool:
-        """Whether a failed build left something."""
-        return bool(self.partial_trees or self.poisoned)
-
-    def document(self) -> dict[str, object]:
-        """The fields as JSON has them."""
-        return {
-            **path_fields(self.path),
-            "entries": self.entries,
-            "files": self.files,
-            "directories": self.directories,
-            "bytes": self.bytes,
-            "partial_trees": [path_fields(path)["path"] for path in self.partial_trees],
-            "poisoned": [{**path_fields(found.path), "mode": f"{found.mode:04o}"} for found in self.poisoned],
-            "unreadable": [
-                {**path_fields(left.path), "errno": left.errno, "reason": left.reason} for left in self.unreadable
-            ],
-            "empty": self.empty,
-        }
 
 
 def audit(path: str, *, kernel: Kernel = REAL, cancelled: Callable[[], bool] | None = None) -> AuditReport:
@@ -144,10 +75,28 @@ def audit(path: str, *, kernel: Kernel = REAL, cancelled: Callable[[], bool] | N
 
 
 def audit_open(
-    root_fd: int, path: str, *, kernel: Kernel = REAL, cancelled: Callable[[], bool] | None = None
+    root_fd: int,
+    path: str,
+    *,
+    kernel: Kernel = REAL,
+    cancelled: Callable[[], bool] | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> AuditReport:
-    """Read the cache that a descriptor holds; `path` is what the report calls it."""
-    return _Audit(kernel, root_fd, cancelled).run(path)
+    """Read the cache that a descriptor holds.
+
+    Args:
+        root_fd: The cache's root.
+        path: What the report calls it.
+        kernel: Where the calls go.
+        cancelled: As `audit`.
+        told: Gets the path of each entry that is counted, relative to the cache, as it is met: a directory before what
+            is in it, the entries of a directory in the order of its listing.
+    """
+    return _Audit(kernel, root_fd, cancelled, told).run(path)
+
+
+# Files, directories, blocks.
+_Counts = tuple[int, int, int]
 
 
 @dataclass(slots=True)
@@ -158,28 +107,64 @@ class _Found:
     blocks_here_only: int = 0
     partial_trees: list[str] = field(default_factory=list)
     poisoned: list[Poisoned] = field(default_factory=list)
+    residue: dict[str, Kind] = field(default_factory=dict)
+    sizes: dict[str, _Counts] = field(default_factory=dict)
     nested: int = 0
     mounted: set[str] = field(default_factory=set)
     unreadable: dict[str, Left] = field(default_factory=dict)
     links_missing: dict[tuple[int, int], int] = field(default_factory=dict)
 
+    @property
+    def counts(self) -> _Counts:
+        """So far."""
+        return self.files, self.directories, self.blocks_here_only
+
+    def topmost_residue(self) -> tuple[Residue, ...]:
+        """The residue that is in no other."""
+        items = ((path, self.residue[path], self.sizes[path]) for path in topmost(self.residue))
+        return tuple(
+            Residue(path, kind, files, directories, blocks * _BLOCK_BYTES)
+            for path, kind, (files, directories, blocks) in items
+        )
+
 
 class _Level:
     """What the walk knows of one directory between the root and here."""
 
-    __slots__ = ("in_partial", "in_poisoned", "poisoned", "waiting")
+    __slots__ = (
+        "before", "doubtful", "in_partial", "in_poisoned", "in_residue", "is_structure", "place", "poisoned", "waiting"
+    )  # fmt: skip
 
-    def __init__(self, *, in_partial: bool = False, in_poisoned: bool = False) -> None:
+    def __init__(
+        self,
+        place: Place,
+        before: _Counts,
+        *,
+        in_partial: bool = False,
+        in_poisoned: bool = False,
+        in_residue: bool = False,
+    ) -> None:
+        self.place = place
+        self.is_structure = place.is_structure  # as far as the names that lead here tell
+        self.before = before  # what had been counted when it was entered
         self.in_partial = in_partial
         self.in_poisoned = in_poisoned
+        self.in_residue = in_residue
         self.waiting: list[str] = []  # subdirectories to enter, the first one last
         self.poisoned: set[str] = set()  # those of them that are
+        self.doubtful: list[tuple[str, os.stat_result]] = []  # residue, unless a later name says what this place is
 
 
 class _Audit:
     """One audit: a stack of levels, in step with the trail."""
 
-    def __init__(self, kernel: Kernel, root_fd: int, cancelled: Callable[[], bool] | None) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        root_fd: int,
+        cancelled: Callable[[], bool] | None,
+        told: Callable[[str], None] | None,
+    ) -> None:
         self._kernel = kernel
         self._root_fd = root_fd
         self._opener = Opener(kernel, root_fd)
@@ -188,6 +173,7 @@ class _Audit:
         self._mounts = mounts_below(kernel, root_fd)
         self._found = _Found()
         self._cancelled = cancelled
+        self._told = told
         self._stopped = False
 
     def run(self, path: str) -> AuditReport:
@@ -215,6 +201,7 @@ class _Audit:
             tuple(sorted(found.poisoned, key=lambda poisoned: poisoned.path)),
             tuple(found.unreadable[name] for name in sorted(found.unreadable)),
             empty,
+            found.topmost_residue(),
             found.nested,
             len(_directories_above(found.mounted)),
             self._stopped,
@@ -226,7 +213,7 @@ class _Audit:
         return self._stopped
 
     def _walk(self, kept: frozenset[str]) -> None:
-        levels = [_Level()]
+        levels = [_Level(ROOT, self._found.counts)]
         self._read(levels[-1], kept)
         while not self._stop():
             level = levels[-1]
@@ -237,19 +224,37 @@ class _Audit:
                 except OSError as error:
                     self._cannot_enter(name, error)
                     continue
-                below = _Level(
-                    in_partial=level.in_partial or self._is_partial_tree(name),
-                    in_poisoned=level.in_poisoned or name in level.poisoned,
-                )
+                below = self._below(level, name)
                 self._trail.enter(name, fd)
                 levels.append(below)
                 self._read(below, frozenset())
             elif len(levels) == 1:
                 return
             else:
-                levels.pop()
+                self._measure(levels.pop())
                 let_go(self._kernel, self._trail.leave()[1])
                 self._return_to(levels)
+
+    def _below(self, level: _Level, name: str) -> _Level:
+        names = self._trail.names
+        place = place_in(level.place, names, name)
+        partial = level.in_partial or is_partial_tree(level.place, names, name)
+        poisoned = level.in_poisoned or name in level.poisoned
+        # A poisoned directory in an entry spoils all of it, which is told here by what is inside of it only.
+        residue = level.in_residue or place.is_residue or partial or poisoned
+        return _Level(place, self._found.counts, in_partial=partial, in_poisoned=poisoned, in_residue=residue)
+
+    def _measure(self, level: _Level) -> None:
+        """Note how much was in the directory that is left, where that may be asked for: residue, and entries."""
+        names = self._trail.names
+        if not level.in_residue and level.place.entry != len(names):
+            return
+        path = "/".join(names)
+        if path in self._found.residue:
+            files, directories, blocks = (
+                now - before for now, before in zip(self._found.counts, level.before, strict=True)
+            )
+            self._found.sizes[path] = (files, directories + 1, blocks)
 
     def _return_to(self, levels: list[_Level]) -> None:
         try:
@@ -262,6 +267,7 @@ class _Audit:
     def _read(self, level: _Level, kept: frozenset[str]) -> None:
         """Count what is in the current directory, and note its subdirectories."""
         mounted = self._mounts.get("/".join(self._trail.names), ()) if self._mounts else ()
+        complete = False
         try:
             with self._kernel.scandir(self._trail.current()) as listing:
                 for number, entry in enumerate(listing, start=1):
@@ -269,9 +275,18 @@ class _Audit:
                         self._look_at(level, entry, mounted=entry.name in mounted)
                     if number % _BATCH == 0 and self._stop():
                         break
+                else:
+                    complete = True
         except OSError as error:
             self._cannot_look("", error)
         level.waiting.sort(reverse=True)
+        if level.is_structure and not complete:
+            # A name that was not seen may be the one that says whose the others are: nothing is held against them.
+            level.place = Place("published")
+        else:
+            for name, status in level.doubtful:
+                self._note_residue(level, name, status)
+        level.doubtful.clear()
 
     def _look_at(self, level: _Level, entry: DirEntry, *, mounted: bool) -> None:
         """Count one entry."""
@@ -285,37 +300,84 @@ class _Audit:
             # A directory that can be read but not searched: its names are known, nothing else is.
             self._cannot_look(entry.name, error)
             found.files += 1
+            self._tell(entry.name)
             return
         directory = stat.S_ISDIR(status.st_mode)
         if mounted:
             self._note_mount(entry.name, errno.EXDEV if directory else errno.EBUSY)
-        elif directory:
+            return
+        self._tell(entry.name)
+        if directory:
             found.directories += 1
-            self._note_residue(level, entry.name, status)
             level.waiting.append(entry.name)
         else:
             found.files += 1
             self._note_size(status)
+        if level.is_structure:
+            self._note_mark(level, entry.name, status.st_mode)
+        if self._is_doubtful(level, entry.name, status.st_mode):
+            level.doubtful.append((entry.name, status))
 
-    def _is_partial_tree(self, name: str) -> bool:
-        parents = self._trail.names
-        return name.startswith(_STAGING_PREFIX) and bool(parents) and parents[-1] == _STAGING_PARENT
+    def _tell(self, name: str) -> None:
+        if self._told is not None:
+            self._told(self._trail.path(name))
+
+    def _note_mark(self, level: _Level, name: str, mode: int) -> None:
+        zone = mark_of(name, mode)
+        # What is published may have a setup.py among its files; the order of a listing must not matter.
+        if zone is not None and level.place.zone != "published":
+            level.place = Place(zone, len(self._trail.names))
+
+    def _is_doubtful(self, level: _Level, name: str, mode: int) -> bool:
+        names = self._trail.names
+        if is_temporary(level.place, name, mode) or is_trash(names, name):
+            return True
+        if not stat.S_ISDIR(mode):
+            return False
+        partial = is_partial_tree(level.place, names, name)
+        return partial or bool(~mode & self._needed(level, partial=partial))
+
+    @staticmethod
+    def _needed(level: _Level, *, partial: bool) -> int:
+        """The bits without which a directory is poisoned."""
+        return stat.S_IRWXU if partial or level.in_partial else _OWNER_ENTERS
 
     def _note_residue(self, level: _Level, name: str, status: os.stat_result) -> None:
         found = self._found
-        partial = self._is_partial_tree(name)
+        names = self._trail.names
+        directory = stat.S_ISDIR(status.st_mode)
+        if is_trash(names, name):
+            self._add(level, name, "trash", status)
+        elif is_temporary(level.place, name, status.st_mode):
+            self._add(level, name, "temporary", status)
+        partial = directory and is_partial_tree(level.place, names, name)
         if partial and level.in_partial:
             found.nested += 1
         elif partial:
             found.partial_trees.append(self._trail.path(name))
-        needed = stat.S_IRWXU if partial or level.in_partial else _OWNER_ENTERS
-        if status.st_mode & needed == needed:
+            self._add(level, name, "partial-tree", status)
+        if directory and ~status.st_mode & self._needed(level, partial=partial):
+            level.poisoned.add(name)
+            if level.in_poisoned:
+                found.nested += 1
+            else:
+                found.poisoned.append(Poisoned(self._trail.path(name), stat.S_IMODE(status.st_mode)))
+            self._add(level, name, "poisoned", status)
+
+    def _add(self, level: _Level, name: str, kind: Kind, status: os.stat_result) -> None:
+        """Note residue; for a poisoned directory, the entry that it is in. The first kind of a path is its kind."""
+        if level.in_residue:
             return
-        level.poisoned.add(name)
-        if level.in_poisoned:
-            found.nested += 1
-        else:
-            found.poisoned.append(Poisoned(self._trail.path(name), stat.S_IMODE(status.st_mode)))
+        found = self._found
+        entry = level.place.entry if kind == "poisoned" else 0
+        path = "/".join(self._trail.names[:entry]) if entry else self._trail.path(name)
+        if path in found.residue:
+            return
+        found.residue[path] = kind
+        # What is in a directory is known when it is left, and if it cannot be entered, never.
+        directory = stat.S_ISDIR(status.st_mode)
+        single = not directory and status.st_nlink == 1
+        found.sizes[path] = (int(not directory), int(directory), status.st_blocks if single else 0)
 
     def _note_mount(self, name: str, number: int) -> None:
         self._found.mounted.add(self._trail.path(name))

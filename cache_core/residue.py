@@ -1,21 +1,28 @@
-"""Remove what failed builds left, and keep the rest of the cache.
+"""Remove what failed builds and killed cleaners left, and keep every whole entry of the cache.
 
-Residue is what `audit` calls so: partial trees (`build/bdist.*`) and poisoned directories, with all that is in them.
+Residue is what `audit` lists as such, defined in `wholeness`: partial trees, temporary names, trash, and the entries
+that a poisoned directory spoils, each with all that is in it.
 
-Guarantees: the promises of `removal`; a directory is removed only when it is residue or in residue. "None is left" is
-what a second audit says: a place that could not be looked into, where there may be residue, is left and named, and so
-is residue that has come meanwhile. A read-only directory of ours that residue is in gets its mode back.
-Not guaranteed yet: stale temporary files. Cost: two audits (one when there is nothing), and the removal.
+Guarantees: the promises of `removal`; nothing is removed but what is residue or in residue, so whatever a look-up found
+whole before is found afterwards. "None is left" is what a second audit says: a place that could not be looked into,
+where there may be residue, is left and named, and so is residue that has come meanwhile. A read-only directory of ours
+that residue is in gets its mode back.
+
+Under the exclusive lock of the cache every temporary name is stale, for whoever makes one holds the lock shared.
+Without it (forced, not to be had, or builds that take none, such as pip's and those of uv before it had the lock) the
+same is removed, and a build at work may lose what it is making: it fails or, where it does not notice, publishes
+something incomplete. What was published before is safe in any case.
+Cost: two audits (one when there is nothing), and the removal.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from cache_core.audit import audit_open
+from cache_core.below import Below
 from cache_core.errors import errno_name
 from cache_core.kernel import REAL, let_go
 from cache_core.outcome import DEFAULT, Left, Options, Removal, nothing_but, total
@@ -25,8 +32,6 @@ from cache_core.removal import remove_tree
 from cache_core.repair import grant, put_back
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from cache_core.audit import AuditReport
     from cache_core.kernel import Kernel
 
@@ -50,7 +55,7 @@ def remove_residue(root_fd: int, *, kernel: Kernel = REAL, options: Options = DE
         if done[-1].cancelled:
             break
     if found.cancelled or (done and done[-1].cancelled):
-        inside = _Below(residue)
+        inside = Below(residue)
         not_seen = tuple(place for place in found.unreadable if inside.which(place.path) is None)
         # The last one that was begun may be gone.
         begun = [path for path in residue[len(done) - 1 : len(done)] if _is_there(root_fd, path, opener, kernel)]
@@ -64,24 +69,12 @@ def remove_residue(root_fd: int, *, kernel: Kernel = REAL, options: Options = DE
 
 
 def _residue(found: AuditReport) -> list[str]:
-    return _topmost((*found.partial_trees, *(poisoned.path for poisoned in found.poisoned)))
-
-
-class _Below:
-    """Finds which of some paths, none of which is in another, a path is or is in."""
-
-    def __init__(self, paths: Iterable[str]) -> None:
-        self._starts = sorted(f"{path}/" for path in paths)
-
-    def which(self, path: str) -> str | None:
-        # Whatever sorted between a start and a path in it would be in it as well.
-        at = bisect_right(self._starts, f"{path}/") - 1
-        return self._starts[at][:-1] if at >= 0 and f"{path}/".startswith(self._starts[at]) else None
+    return [item.path for item in found.residue]
 
 
 def _unnamed(root_fd: int, residue: list[str], removal: Removal, kernel: Kernel) -> list[Left]:
     """Residue that is still there although neither it nor anything in it is named as left."""
-    inside = _Below(residue)
+    inside = Below(residue)
     named = {inside.which(item.path) for item in removal.left}
     number = errno.ECANCELED if removal.cancelled else errno.ENOTEMPTY
     reason = explain(kernel, os.geteuid(), root_fd, ".", number) if removal.cancelled else _APPEARED
@@ -104,15 +97,6 @@ def _is_there(root_fd: int, path: str, opener: Opener, kernel: Kernel) -> bool:
         if fd != root_fd:
             let_go(kernel, fd)
     return True
-
-
-def _topmost(paths: Iterable[str]) -> list[str]:
-    """The paths that are in none of the others, sorted."""
-    top: list[str] = []
-    for path in sorted(set(paths), key=lambda path: path.split("/")):
-        if not top or not path.startswith(f"{top[-1]}/"):
-            top.append(path)
-    return top
 
 
 def _remove_one(root_fd: int, path: str, opener: Opener, kernel: Kernel, options: Options) -> Removal:

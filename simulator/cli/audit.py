@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 @json_option()
 @debug_option()
 def command(*, path: str, as_json: bool) -> int:
-    """Show what is in the cache at PATH: entries, partial build trees, directories that keep their owner out.
+    """Show what is in the cache at PATH, and what failed builds and killed cleaners left there.
 
-    Exit 0 when there is no residue, 1 when there is, or when a place could not be looked into.
+    That is: partial build trees, temporary names, trash, and directories that keep their owner out, with the entry that
+    such a directory makes incomplete. Exit 0 when there is no residue, 1 when there is, or when a place could not be
+    looked into.
     """
     from cache_core.audit import audit  # noqa: PLC0415
 
@@ -44,10 +46,11 @@ def _print(report: AuditReport) -> None:
     counts = files_and_directories(report.files, report.directories)
     held = "empty" if os.path.lexists(report.path) else "nothing there"
     print(f"{shown(report.path)}: " + (held if report.empty else f"{counts}, {size(report.bytes)}"))
-    for path in report.partial_trees:
-        print(f"  partial tree  {shown(path)}")
+    for item in report.residue:
+        with_it = files_and_directories(item.files, item.directories) if item.directories else "1 file"
+        print(f"  {item.kind.replace('-', ' '):12}  {shown(item.path)}: {with_it}")
     for poisoned in report.poisoned:
-        print(f"  {poisoned.listed}    {shown(poisoned.path)}")
+        print(f"  {poisoned.listed:12}  {shown(poisoned.path)}")
     for left in report.unreadable:
         print(f"  not read      {shown(left.path)}: {left.reason} ({left.errno})")
     if report.has_residue:

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from cache_core import NotADirectoryRootError, audit
+from cache_core.audit import audit_open
 
 
 def test_residue_is_described(cache):
@@ -85,8 +86,10 @@ def test_the_document(cache):
     (cache / "d").mkdir(mode=0o200)
     document = audit(str(cache)).document()
     assert document["poisoned"] == [{"path": "d", "mode": "0200"}]
+    assert document["residue"] == [{"path": "d", "kind": "poisoned", "files": 0, "directories": 1, "bytes": 0}]
     assert list(document) == [
-        "path", "entries", "files", "directories", "bytes", "partial_trees", "poisoned", "unreadable", "empty"
+        "path", "entries", "files", "directories", "bytes", "partial_trees", "poisoned", "residue", "temporary",
+        "trash", "unreadable", "empty",
     ]  # fmt: skip
 
 
@@ -99,3 +102,21 @@ def test_a_lock_that_cannot_be_looked_at_is_named_and_not_empty(cache, watching)
     report = audit(str(cache), kernel=watching(refuse=refuse))
     assert (report.empty, report.entries) == (False, 0)
     assert [(left.path, left.errno) for left in report.unreadable] == [(".lock", "EIO")]
+
+
+def test_every_counted_entry_is_told(cache):
+    (cache / "d" / "e").mkdir(parents=True)
+    (cache / "d" / "file").touch()
+    (cache / "d" / "shut").mkdir(mode=0o400)
+    (cache / "link").symlink_to("d")
+    (cache / ".lock").touch()
+    told = []
+    fd = os.open(cache, os.O_RDONLY)
+    try:
+        report = audit_open(fd, "it", told=told.append)
+    finally:
+        os.close(fd)
+    assert sorted(told) == ["d", "d/e", "d/file", "d/shut", "link"]
+    assert (len(told), report.path) == (report.entries, "it")
+    # A directory comes before what is in it.
+    assert told.index("d") < told.index("d/e")

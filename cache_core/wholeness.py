@@ -1,0 +1,163 @@
+"""What in a cache is whole, and what failed builds left: a definition by place and name.
+
+A cache is *structure* (the root, the buckets and the directories in them, down to the entries) and *entries*. An entry
+is one of two kinds:
+
+- *published*, renamed into its place when it was complete: an unpacked wheel (`archive-v<N>/<id>`), an environment, a
+  repository, a downloaded program; by content, any directory with a `*.dist-info` directory or a `pyvenv.cfg`;
+- a *source*, in which builds happen: `<id>/src` and `<id>/<sdist>` in the buckets of source distributions, a checkout;
+  by content, any directory with a `setup.py`, `pyproject.toml` or `PKG-INFO`.
+
+Residue, of which the topmost counts:
+
+- *trash*: a name in the root that starts with `.cachestorm-trash`;
+- *temporary*: a name in the structure that starts with `.tmp`; in pip's `http`, `http-v2` and `selfcheck`, a file whose
+  name ends in `.tmp`;
+- *partial-tree*: a directory `build/bdist.*`, but not in what is published or in trash;
+- *poisoned*: a directory that keeps its owner out, and with it the entry that it is in, published or a source: without
+  it, the entry would install or build something incomplete, and nobody would notice. Not when it is in residue already.
+
+Whole is all the rest: every entry that is not temporary and that its owner can read to the last directory, and every
+file in the structure under a name of its own. The names in an entry are the entry's: a wheel may ship `.tmpfoo` and
+`build/bdist.x`, a source `.tmpfoo`.
+
+Not looked at: the content of any file. A source in which a build failed is whole, although `build/lib` in it may be
+stale. An archive that no link leads to is whole, too, and a link to an archive that is gone is no entry: look-ups take
+it for absent.
+
+Sources: the layouts of uv 0.1.42 and 0.13.9 as they were found on disk, uv's `crates/uv-cache/src/lib.rs` (buckets) and
+its uses of `tempdir_in` and `tempfile_in` (temporary names), pip 26.3's `adjacent_tmp_file` and `network/cache.py`.
+Cost: comparisons of strings, no call.
+"""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from cache_core.buckets import TEMPORARY_PREFIX
+from cache_core.layout import TRASH_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Zone = Literal["structure", "downloads", "source", "published", "temporary", "trash"]
+Kind = Literal["partial-tree", "poisoned", "temporary", "trash"]
+
+STAGING_PARENT: Final = "build"
+STAGING_PREFIX: Final = "bdist."
+
+# pip's buckets of files that it has downloaded, and what it calls a file that it has not finished.
+_DOWNLOADS: Final = frozenset({"http", "http-v2", "selfcheck"})
+_UNFINISHED_SUFFIX: Final = ".tmp"
+
+_SOURCE_FILES: Final = frozenset({"setup.py", "pyproject.toml", "PKG-INFO"})
+_ENVIRONMENT_FILE: Final = "pyvenv.cfg"
+_METADATA_SUFFIX: Final = ".dist-info"
+
+# In the buckets of sources, names at a lesser depth (counted from the bucket) are those of packages and indexes.
+_SOURCE_BUCKETS: Final = frozenset({"sdists", "built-wheels"})
+_SOURCE_DEPTH_MIN: Final = 5
+_SOURCE_NAME: Final = "src"
+_SDIST_SUFFIXES: Final = (
+    ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.lz", ".tar.lzma", ".tar.zst"
+)  # fmt: skip
+# How deep the published entries of a bucket are; the bucket itself is at 1.
+_PUBLISHED_DEPTH: Final = {"archive": 2, "binaries": 2, "python": 2, "environments": 3}
+_GIT: Final = "git"
+_GIT_ZONES: Final[dict[tuple[str, int], Zone]] = {("db", 3): "published", ("checkouts", 4): "source"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a cache a directory is.
+
+    Attributes:
+        zone: What the names in it mean.
+        entry: How many names lead from the root to the entry that it is, or is in; 0 when that is none.
+    """
+
+    zone: Zone = "structure"
+    entry: int = 0
+
+    @property
+    def is_structure(self) -> bool:
+        """Whether entries may be below, and not only what is in one."""
+        return self.zone in ("structure", "downloads")
+
+    @property
+    def is_residue(self) -> bool:
+        """Whether all that is in it is residue by its name."""
+        return self.zone in ("temporary", "trash")
+
+
+ROOT: Final = Place()
+
+
+def place_in(place: Place, parents: Sequence[str], name: str) -> Place:
+    """Where one is in the directory `name`, as far as names tell.
+
+    Args:
+        place: That of the directory that it is in.
+        parents: The names that lead to that directory from the root.
+        name: Its name.
+    """
+    if is_trash(parents, name):
+        return Place("trash")
+    if not place.is_structure:
+        return place
+    if name.startswith(TEMPORARY_PREFIX):
+        return Place("temporary")
+    depth = len(parents) + 1
+    if depth == 1:
+        return Place("downloads") if name in _DOWNLOADS else place
+    zone = _zone_of_bucket(parents, name, depth)
+    return place if zone is None else Place(zone, depth)
+
+
+def _zone_of_bucket(parents: Sequence[str], name: str, depth: int) -> Zone | None:
+    """Which kind of entry a directory below the root is; None when that is none."""
+    bucket, _, version = parents[0].rpartition("-v")
+    if not version.isdecimal():
+        return None
+    if _PUBLISHED_DEPTH.get(bucket) == depth:
+        return "published"
+    if bucket in _SOURCE_BUCKETS and depth >= _SOURCE_DEPTH_MIN:
+        return "source" if name == _SOURCE_NAME or name.endswith(_SDIST_SUFFIXES) else None
+    if bucket == _GIT and depth > len(("bucket", "kind")):
+        return _GIT_ZONES.get((parents[1], depth))
+    return None
+
+
+def mark_of(name: str, mode: int) -> Zone | None:
+    """What a directory in the structure is that has `name` in it; None when that says nothing."""
+    directory = stat.S_ISDIR(mode)
+    if name == _ENVIRONMENT_FILE or name.endswith(_METADATA_SUFFIX):
+        return "published" if directory is (name != _ENVIRONMENT_FILE) else None
+    return "source" if name in _SOURCE_FILES and not directory else None
+
+
+def is_trash(parents: Sequence[str], name: str) -> bool:
+    """Whether a cleaner moved it aside."""
+    return not parents and name.startswith(TRASH_PREFIX)
+
+
+def is_temporary(place: Place, name: str, mode: int) -> bool:
+    """Whether it is not published yet, nor ever will be once its maker is gone.
+
+    Args:
+        place: That of the directory that it is in.
+        name: Its name.
+        mode: Its type and permission bits.
+    """
+    if not place.is_structure:
+        return False
+    unfinished = place.zone == "downloads" and name.endswith(_UNFINISHED_SUFFIX) and stat.S_ISREG(mode)
+    return unfinished or name.startswith(TEMPORARY_PREFIX)
+
+
+def is_partial_tree(place: Place, parents: Sequence[str], name: str) -> bool:
+    """Whether a directory is one in which a build stages its files; arguments as `is_temporary`."""
+    staging = name.startswith(STAGING_PREFIX) and bool(parents) and parents[-1] == STAGING_PARENT
+    return staging and place.zone not in ("published", "trash")
