@@ -33,6 +33,9 @@ LOCK_NAME = ".lock"
 KEPT_NAMES = (TAG_NAME, IGNORE_NAME, LOCK_NAME)
 KEPT_BYTES_MAX = 4096
 
+# What a cleaner has moved aside to remove it, in the root; a killed one leaves it there.
+TRASH_PREFIX = ".cachestorm-trash"
+
 TAG_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"
 TAG_TEXT = TAG_SIGNATURE + (
     b"\n# Made by cachestorm: everything in this directory can be made again, so backups may leave it out.\n"
