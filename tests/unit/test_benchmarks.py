@@ -10,7 +10,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from benchmarks import cleaner, first_poison, gate, growth, small
+from benchmarks import first_poison, gate, growth, small
 from benchmarks.__main__ import ROUNDS, main
 
 
@@ -44,16 +44,9 @@ def test_growth_is_measured_for_each_number_of_builds(console, ground):
     assert rows == ["1", "2"]
 
 
-def test_cleaners_are_compared(console, ground):
-    cleaner.run(console, ground, 1, entries=2)
-    assert "60 files in 8 directories" in text(console)
-    assert all(name in text(console) for name in cleaner.COMMANDS)
-
-
 def test_nothing_stays_behind(console, ground):
     before = set(os.listdir(ground))
     small.run(console, ground, 1, schedules=1)
-    cleaner.run(console, ground, 1, entries=1)
     left = set(os.listdir(ground)) - before
     assert not [name for name in left if name.startswith(f"cachestorm-{os.getpid()}-")]
 
