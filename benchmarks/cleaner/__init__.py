@@ -22,6 +22,9 @@ from benchmarks.cleaner.shapes import SHAPES
 from benchmarks.cleaner.tables import Grid, write
 from simulator.ground.sandbox import Sandbox, survey
 
+# Above it, somebody else has a core for half of the time or more.
+LOAD_MAX = 0.5
+
 
 class Progress:
     """What is being done, on stderr: a line for each round, and on a terminal what happens at this moment."""
@@ -47,6 +50,8 @@ def run(console, ground, rounds, *, disk=None, quick=False, markdown=None):
     progress = Progress()
     disk = Disk() if disk is None else disk
     load = os.getloadavg()[0]
+    if load >= LOAD_MAX:
+        progress.line(f"the load average is {load:.1f}: what uses several cores looks slower than it is")
     tables = []
 
     def show(grid):
