@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from cache_core.errors import PrivilegeError
 from cache_core.kernel import REAL, RESOLVE_BENEATH
+from cache_core.landlock import ABI_MIN, landlock_abi
 from cache_core.privileges import holds_override_capabilities, permission_bits_stop_us
 from simulator.ground.confined import give_up_privileges
 from simulator.ground.sandbox import SPACE_MIN_BYTES, survey
@@ -58,6 +59,7 @@ def examine(sandbox_parent: str) -> list[Finding]:
         *_privileges(sandbox_parent),
         *_sandbox(sandbox_parent),
         *_calls(),
+        _landlock(),
         _strace(),
     ]
 
@@ -140,6 +142,20 @@ def _calls() -> Iterator[Finding]:
     mounted = os.path.isdir("/proc/self/fd")
     yield _there(
         "/proc", mounted, "root cannot drop its privileges safely, and the cleaner may refuse to cross directories"
+    )
+
+
+def _landlock() -> Finding:
+    abi = landlock_abi()
+    enough = abi >= ABI_MIN
+    return Finding(
+        "landlock",
+        f"ABI {abi}" if abi else "no",
+        enough,
+        cost=""
+        if enough
+        else f"`clean` works without the fence; a bug could reach out. It takes ABI {ABI_MIN}: Linux 5.19, `landlock`"
+        " among the security modules (lsm=), and no filter that refuses it",
     )
 
 

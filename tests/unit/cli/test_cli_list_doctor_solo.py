@@ -3,6 +3,7 @@ import os
 import pytest
 
 from simulator.fidelity import compare, from_tsv
+from simulator.ground import machine
 
 TRACES = os.path.join(os.path.dirname(__file__), "../../data/traces")
 KINDS = ["scenarios", "states", "cleaners", "toolchains", "protocols", "strategies", "packages"]
@@ -32,7 +33,7 @@ def test_doctor_says_that_runs_are_possible(cachestorm, tmp_path):
     findings = {item["name"]: item for item in result.document["findings"]}
     assert findings["permission bits"]["ok"]
     assert {"python", "kernel", "uid", "trio", "greenlet", "capabilities", "sandbox", "sandbox space"} <= set(findings)
-    assert {"openat2", "fchmodat2", "/proc", "strace"} <= set(findings)
+    assert {"openat2", "fchmodat2", "/proc", "landlock", "strace"} <= set(findings)
     assert list(tmp_path.iterdir()) == []
     assert "runs are possible" in cachestorm("doctor", "--sandbox", tmp_path).stdout
 
@@ -46,6 +47,20 @@ def test_doctor_says_what_is_missing(cachestorm, tmp_path, monkeypatch):
     assert findings["sandbox"]["cost"]
     assert not findings["strace"]["ok"]
     assert "MISSING  strace" in cachestorm("doctor").stdout
+
+
+@pytest.mark.parametrize(("abi", "value"), [(0, "no"), (1, "ABI 1"), (2, "ABI 2")])
+def test_doctor_says_what_clean_is_without_landlock(cachestorm, tmp_path, monkeypatch, abi, value):
+    ok = abi == 2
+    monkeypatch.setattr(machine, "landlock_abi", lambda: abi)
+    result = cachestorm("doctor", "--sandbox", tmp_path, "--json")
+    found = next(item for item in result.document["findings"] if item["name"] == "landlock")
+    assert (found["value"], found["ok"], found["needed"]) == (value, ok, False)
+    assert found["cost"].startswith("`clean` works without the fence; a bug could reach out") is not ok
+    assert bool(found["cost"]) is not ok
+    # Runs do not need it.
+    assert (result.exit_code, result.document["possible"]) == (0, True)
+    assert ("MISSING  landlock" in cachestorm("doctor", "--sandbox", tmp_path).stdout) is not ok
 
 
 @pytest.mark.slow
