@@ -1,12 +1,13 @@
 """What is in a cache, what of it is residue, and whether it is empty. Changes nothing, not even a mode.
 
 Residue is what builds that failed and cleaners that were killed left behind; `wholeness` defines it by place and name:
-partial trees, poisoned directories, temporary names, trash.
+partial trees, poisoned directories with the entries that they are in, temporary names, trash.
 
 A directory is *poisoned* when its mode keeps its owner out. It lacks read or search, so that nobody can go on with or
 remove what is in there; in a partial tree, write as well. Elsewhere a read-only directory is a published entry.
 
-Guarantees: follows no link, crosses no mount, opens nothing but directories, and names every place that it could not
+Guarantees: follows no link, crosses no mount, opens nothing but directories (and, where an unpacked wheel or a source
+is poisoned, the pointers to it), and names every place that it could not
 look into or that something is mounted on (what is in there is not counted). Deterministic: lists are sorted. Not
 guaranteed: a consistent picture while others write. Cost: an lstat for each entry, the list of mounts once, and memory
 for the names of one directory at each level, each file with several links, and the paths that are reported: of residue
@@ -30,11 +31,12 @@ from cache_core.layout import judge
 from cache_core.mounts import mounts_below
 from cache_core.outcome import Left
 from cache_core.pinned import Opener
+from cache_core.pointers import may_name_an_archive, names_one_of, revision_pointers
 from cache_core.reasons import explain, explain_root
 from cache_core.root import open_root
 from cache_core.surroundings import NOWHERE
 from cache_core.trail import Trail
-from cache_core.wholeness import ROOT, Place, is_partial_tree, is_temporary, is_trash, mark_of, place_in
+from cache_core.wholeness import ROOT, Place, archive_id, is_partial_tree, is_temporary, is_trash, mark_of, place_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,6 +111,7 @@ class _Found:
     poisoned: list[Poisoned] = field(default_factory=list)
     residue: dict[str, Kind] = field(default_factory=dict)
     sizes: dict[str, _Counts] = field(default_factory=dict)
+    archives_poisoned: set[str] = field(default_factory=set)
     nested: int = 0
     mounted: set[str] = field(default_factory=set)
     unreadable: dict[str, Left] = field(default_factory=dict)
@@ -186,6 +189,7 @@ class _Audit:
             for name, error in judged.unknown.items():
                 self._cannot_look(name, error)
             self._walk(judged.spared)
+            self._note_revisions()
         except OSError as error:
             self._cannot_look(".", error)
         finally:
@@ -315,7 +319,7 @@ class _Audit:
             self._note_size(status)
         if level.is_structure:
             self._note_mark(level, entry.name, status.st_mode)
-        if self._is_doubtful(level, entry.name, status.st_mode):
+        if self._is_doubtful(level, entry.name, status.st_mode) or self._dangles(level, entry.name, status.st_mode):
             level.doubtful.append((entry.name, status))
 
     def _tell(self, name: str) -> None:
@@ -337,6 +341,29 @@ class _Audit:
         partial = is_partial_tree(level.place, names, name)
         return partial or bool(~mode & self._needed(level, partial=partial))
 
+    def _dangles(self, level: _Level, name: str, mode: int) -> bool:
+        """Whether it is a pointer to an archive that is poisoned. Archives are read first: `a` comes before `w`."""
+        if not (self._found.archives_poisoned and level.place.is_structure and may_name_an_archive(name, mode)):
+            return False
+        try:
+            return names_one_of(self._kernel, self._trail.current(), name, self._found.archives_poisoned)
+        except OSError as error:
+            self._cannot_look(name, error)
+            return False
+
+    def _note_revisions(self) -> None:
+        """Note the pointers to sources that are poisoned."""
+        found = self._found
+        # Stopped, we are somewhere else than at the root, and nothing that is found is complete.
+        spoilt = [] if self._stopped else [path for path, kind in found.residue.items() if kind == "poisoned"]
+        for path in spoilt:
+            try:
+                for pointer in revision_pointers(self._kernel, self._root_fd, self._opener, path):
+                    found.residue[pointer] = "dangling"
+                    found.sizes[pointer] = (1, 0, 0)
+            except OSError as error:
+                self._cannot_look(path, error)
+
     @staticmethod
     def _needed(level: _Level, *, partial: bool) -> int:
         """The bits without which a directory is poisoned."""
@@ -350,6 +377,8 @@ class _Audit:
             self._add(level, name, "trash", status)
         elif is_temporary(level.place, name, status.st_mode):
             self._add(level, name, "temporary", status)
+        elif not directory and level.place.is_structure:
+            self._add(level, name, "dangling", status)
         partial = directory and is_partial_tree(level.place, names, name)
         if partial and level.in_partial:
             found.nested += 1
@@ -374,6 +403,8 @@ class _Audit:
         if path in found.residue:
             return
         found.residue[path] = kind
+        if kind == "poisoned" and (archive := archive_id(path)) is not None:
+            found.archives_poisoned.add(archive)
         # What is in a directory is known when it is left, and if it cannot be entered, never.
         directory = stat.S_ISDIR(status.st_mode)
         single = not directory and status.st_nlink == 1

@@ -38,7 +38,7 @@ class Residue:
     Attributes:
         path: Relative to the cache; undecodable bytes as surrogates.
         kind: `partial-tree`, `poisoned` (the entry that a poisoned directory spoils, or that directory alone),
-            `temporary` or `trash`.
+            `dangling` (a pointer to such an entry), `temporary` or `trash`.
         files: How many entries go with it that are no directories; none of those that could not be seen.
         directories: How many directories, itself included.
         bytes: Blocks of the files whose last link was seen in it.

@@ -50,7 +50,8 @@ def remove_residue(root_fd: int, *, kernel: Kernel = REAL, options: Options = DE
     residue = _residue(found)
     opener = Opener(kernel, root_fd)
     done: list[Removal] = []
-    for path in residue:
+    # What was found before the caller stopped us may be a part of what belongs together.
+    for path in () if found.cancelled else residue:
         done.append(_remove_one(root_fd, path, opener, kernel, options))
         if done[-1].cancelled:
             break
@@ -69,7 +70,8 @@ def remove_residue(root_fd: int, *, kernel: Kernel = REAL, options: Options = DE
 
 
 def _residue(found: AuditReport) -> list[str]:
-    return [item.path for item in found.residue]
+    # Pointers before what they name: when we are killed in between, that is still there to tell of them.
+    return [item.path for item in sorted(found.residue, key=lambda item: item.kind != "dangling")]
 
 
 def _unnamed(root_fd: int, residue: list[str], removal: Removal, kernel: Kernel) -> list[Left]:

@@ -15,15 +15,16 @@ Residue, of which the topmost counts:
   name ends in `.tmp`;
 - *partial-tree*: a directory `build/bdist.*`, but not in what is published or in trash;
 - *poisoned*: a directory that keeps its owner out, and with it the entry that it is in, published or a source: without
-  it, the entry would install or build something incomplete, and nobody would notice. Not when it is in residue already.
+  it, the entry would install or build something incomplete, and nobody would notice. Not when it is in residue already;
+- *dangling*: a pointer file that names an entry that is poisoned, and nothing else that is there (`pointers`).
 
 Whole is all the rest: every entry that is not temporary and that its owner can read to the last directory, and every
 file in the structure under a name of its own. The names in an entry are the entry's: a wheel may ship `.tmpfoo` and
 `build/bdist.x`, a source `.tmpfoo`.
 
-Not looked at: the content of any file. A source in which a build failed is whole, although `build/lib` in it may be
-stale. An archive that no link leads to is whole, too, and a link to an archive that is gone is no entry: look-ups take
-it for absent.
+Not looked at: the content of any file but pointers. A source in which a build failed is whole, although `build/lib` in
+it may be stale. An archive that no link leads to is whole, too, and a link to an archive that is gone is no entry:
+look-ups take it for absent.
 
 Sources: the layouts of uv 0.1.42 and 0.13.9 as they were found on disk, uv's `crates/uv-cache/src/lib.rs` (buckets) and
 its uses of `tempdir_in` and `tempfile_in` (temporary names), pip 26.3's `adjacent_tmp_file` and `network/cache.py`.
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Zone = Literal["structure", "downloads", "source", "published", "temporary", "trash"]
-Kind = Literal["partial-tree", "poisoned", "temporary", "trash"]
+Kind = Literal["partial-tree", "poisoned", "temporary", "trash", "dangling"]
 
 STAGING_PARENT: Final = "build"
 STAGING_PREFIX: Final = "bdist."
@@ -65,6 +66,7 @@ _SDIST_SUFFIXES: Final = (
 )  # fmt: skip
 # How deep the published entries of a bucket are; the bucket itself is at 1.
 _PUBLISHED_DEPTH: Final = {"archive": 2, "binaries": 2, "python": 2, "environments": 3}
+_ARCHIVE_BUCKET: Final = "archive"
 _GIT: Final = "git"
 _GIT_ZONES: Final[dict[tuple[str, int], Zone]] = {("db", 3): "published", ("checkouts", 4): "source"}
 
@@ -116,10 +118,35 @@ def place_in(place: Place, parents: Sequence[str], name: str) -> Place:
     return place if zone is None else Place(zone, depth)
 
 
+def place_of(names: Sequence[str]) -> Place:
+    """Where one is in the directory that `names` lead to from the root, as far as names tell."""
+    place = ROOT
+    for number, name in enumerate(names):
+        place = place_in(place, names[:number], name)
+    return place
+
+
+def archive_id(path: str) -> str | None:
+    """The id of the unpacked wheel at a path; empty for the bucket of them all, None elsewhere."""
+    bucket, _, name = path.partition("/")
+    return name if _bucket(bucket) == _ARCHIVE_BUCKET and "/" not in name else None
+
+
+def is_in_source_bucket(names: Sequence[str]) -> bool:
+    """Whether `names` lead to a place deep enough in a bucket of sources to be a revision's, or in one."""
+    return _bucket(names[0]) in _SOURCE_BUCKETS and len(names) >= _SOURCE_DEPTH_MIN - 1
+
+
+def _bucket(name: str) -> str | None:
+    """What is in a directory of the root that has a version in its name."""
+    bucket, _, version = name.rpartition("-v")
+    return bucket if version.isdecimal() else None
+
+
 def _zone_of_bucket(parents: Sequence[str], name: str, depth: int) -> Zone | None:
     """Which kind of entry a directory below the root is; None when that is none."""
-    bucket, _, version = parents[0].rpartition("-v")
-    if not version.isdecimal():
+    bucket = _bucket(parents[0])
+    if bucket is None:
         return None
     if _PUBLISHED_DEPTH.get(bucket) == depth:
         return "published"

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from cache_core import audit, clean_sync
 from cache_core.audit import audit_open
+from cache_core.kernel import REAL
+from cache_core.protocols import PROTOCOLS
 from cache_core.residue import remove_residue
+from tests.support.stores import ENTRY, PUBLISHING, WHEEL, is_whole, store, work
 
 ARCHIVE = "archive-v0/CVt8-cZe00wSlRfDKiFef"
 OLD_SHARD = "built-wheels-v3/index/6024232a22aa81c8/pkg/1.0/b1Sqzocp-Y-aYlYPEp_R4"
@@ -243,8 +247,6 @@ def reordered():
     """The real kernel, its listings sorted one way or the other."""
     from contextlib import contextmanager
 
-    from cache_core.kernel import REAL
-
     class Sorted:
         def __init__(self, reverse):
             self._reverse = reverse
@@ -263,8 +265,6 @@ def reordered():
 def test_what_was_not_listed_to_its_end_is_named_and_nothing_in_it_judged(cache):
     """The name that was not seen may be a setup.py."""
     from contextlib import contextmanager
-
-    from cache_core.kernel import REAL
 
     fill(cache, "d/.tmpa", "d/sub/.tmpb", "d/sub/build/bdist.x/f", ".tmpc")
     status = os.stat(cache / "d")
@@ -299,3 +299,125 @@ def test_a_residue_in_a_read_only_bucket_goes_and_the_bucket_keeps_its_mode(cach
     (cache / "archive-v0").chmod(0o555)
     cleaned(cache)
     assert (cache / "archive-v0").stat().st_mode & 0o777 == 0o555
+
+
+def point(cache, pointer, named):
+    """A pointer file, which is more than the id that it names."""
+    (cache / pointer).parent.mkdir(parents=True, exist_ok=True)
+    (cache / pointer).write_bytes(b"\x93\xb5" + os.path.basename(named).encode() + b"\0\xff" * 500)
+
+
+def test_pointers_to_a_spoilt_archive_go_before_it(cache, watching, outside):
+    """uv 0.1.42 follows a pointer to nothing, and fails each time."""
+    names = {
+        "wheels-v1/pypi/pkg/pkg-1.0-py3-none-any.http": ARCHIVE,
+        "wheels-v1/url/aa/pkg/pkg-1.0-py3-none-any.rev": ARCHIVE,
+        "wheels-v1/pypi/other/other-1.0-py3-none-any.http": "archive-v0/other",
+        f"{OLD_SHARD}/../revision.http": ARCHIVE,
+    }
+    fill(
+        cache, f"{ARCHIVE}/pkg/a.py", "archive-v0/other/a.py", "wheels-v1/pypi/pkg/x.msgpack", f"{OLD_SOURCE}/setup.py"
+    )
+    for pointer, named in names.items():
+        point(cache, pointer, named)
+    point(outside.parent, "pointer", ARCHIVE)
+    (cache / "wheels-v1/pypi/pkg/link.http").symlink_to(outside.parent / "pointer")
+    assert residue(cache) == []
+    (cache / ARCHIVE / "pkg").chmod(0o200)
+    dangling = list(names)[:2]
+    assert residue(cache) == [(ARCHIVE, "poisoned"), *((path, "dangling") for path in dangling)]
+    kernel = watching()
+    assert clean_sync(str(cache), residue_only=True, kernel=kernel).succeeded
+    removed = [arguments[0] for name, arguments in kernel.calls if name in ("unlink", "rmdir", "rename")]
+    last_pointer = max(removed.index(os.path.basename(path)) for path in dangling)
+    assert last_pointer < min(removed.index(name) for name in (os.path.basename(ARCHIVE), "pkg") if name in removed)
+    assert not audit(str(cache)).has_residue
+    assert (cache / "wheels-v1/pypi/other/other-1.0-py3-none-any.http").exists()
+    assert (cache / OLD_SHARD / "../revision.http").exists()
+
+
+def test_all_pointers_to_archives_go_with_the_bucket_of_archives(cache):
+    fill(cache, f"{ARCHIVE}/a.py", f"{OLD_SHARD}/../revision.http", "simple-v7/pypi/pkg.rkyv")
+    point(cache, "wheels-v1/pypi/pkg/pkg-1.0-py3-none-any.http", ARCHIVE)
+    (cache / "archive-v0").chmod(0)
+    assert residue(cache) == [
+        ("archive-v0", "poisoned"), ("wheels-v1/pypi/pkg/pkg-1.0-py3-none-any.http", "dangling")
+    ]  # fmt: skip
+    cleaned(cache)
+
+
+def test_a_pointer_that_cannot_be_read_is_named(cache, watching):
+    fill(cache, f"{ARCHIVE}/pkg/a.py")
+    point(cache, "wheels-v1/pypi/pkg/pkg-1.0.http", ARCHIVE)
+    (cache / ARCHIVE / "pkg").chmod(0o200)
+    (cache / "wheels-v1/pypi/pkg/pkg-1.0.http").chmod(0)
+    report = audit(str(cache))
+    assert [(left.path, left.errno) for left in report.unreadable][1:] == [
+        ("wheels-v1/pypi/pkg/pkg-1.0.http", "EACCES")
+    ]
+    # Gone, the archive spoils nothing any more, and nobody asks for the pointer.
+    assert clean_sync(str(cache), residue_only=True).succeeded
+
+
+@pytest.mark.parametrize(("source", "pointer"), [(OLD_SOURCE, "revision.http"), (NEW_SOURCE, "revision.rev")])
+@pytest.mark.parametrize("built", [False, True])
+def test_the_pointer_to_a_spoilt_source_stays_for_the_wheel_that_was_built_from_it(cache, source, pointer, built):
+    shard = os.path.dirname(source)
+    pointer = f"{os.path.dirname(shard)}/{pointer}"
+    fill(cache, f"{source}/pkg/a.py", f"{os.path.dirname(shard)}/other/metadata.msgpack")
+    if built:
+        fill(cache, f"{shard}/pkg-1.0-py3-none-any.whl")
+    point(cache, pointer, shard)
+    (cache / source / "pkg").chmod(0o200)
+    assert sorted(residue(cache)) == sorted([(source, "poisoned"), *([] if built else [(pointer, "dangling")])])
+    cleaned(cache)
+    assert (cache / pointer).exists() is built
+
+
+def test_the_pointer_to_a_revision_that_is_shut_goes(cache):
+    fill(cache, f"{OLD_SOURCE}/setup.py")
+    pointer = f"{os.path.dirname(OLD_SHARD)}/revision.http"
+    point(cache, pointer, OLD_SHARD)
+    (cache / OLD_SHARD).chmod(0o200)
+    assert residue(cache) == [(OLD_SHARD, "poisoned"), (pointer, "dangling")]
+    cleaned(cache)
+
+
+def test_stopped_while_it_looks_nothing_is_removed(cache):
+    fill(cache, ".tmpa", ".tmpb/c", "d/e")
+    asked = []
+
+    def cancelled():
+        asked.append(None)
+        return len(asked) == 2
+
+    report = clean_sync(str(cache), residue_only=True, cancelled=cancelled)
+    assert (report.cancelled, report.files_removed) == (True, 0)
+    assert [(left.path, left.errno) for left in report.left] == [(".tmpa", "ECANCELED"), (".tmpb", "ECANCELED")]
+
+
+@pytest.mark.parametrize("protocol", PUBLISHING)
+def test_what_was_spoilt_is_made_again(place, protocol):
+    """By the store and its protocols: a wheel that is there is unpacked, a source fetched again."""
+    root = place / "cache"
+    root.mkdir()
+    made = PROTOCOLS[protocol](store(root, "one"), ENTRY, work(REAL))
+    (Path(made) / "pkg").chmod(0o200)
+    assert clean_sync(str(root), residue_only=True, untagged=True).succeeded
+    found = store(root, "two").find_built(ENTRY)
+    assert (found.archive, os.path.basename(found.wheel)) == (None, WHEEL)
+    assert is_whole(PROTOCOLS[protocol](store(root, "two"), ENTRY, work(REAL)))
+    (root / ENTRY.shard / WHEEL).unlink()
+    (root / ENTRY.source / "build").mkdir(parents=True, exist_ok=True)
+    (root / ENTRY.source / "build").chmod(0o200)
+    forget_archive(root, ENTRY.shard)
+    assert clean_sync(str(root), residue_only=True, untagged=True).succeeded
+    assert not (root / ENTRY.source).exists()
+    assert is_whole(PROTOCOLS[protocol](store(root, "three"), ENTRY, work(REAL)))
+
+
+def forget_archive(root, shard):
+    """Take the link to the archive away, so that there is nothing to be found."""
+    for path in (root / shard).iterdir():
+        if path.is_symlink():
+            path.unlink()
