@@ -14,7 +14,7 @@ Guarantee: importing this package loads no event loop; `clean` loads anyio when 
 
 from cache_core.asynchronous import clean
 from cache_core.audit import AuditReport, Poisoned, audit
-from cache_core.cleaner import CleanReport, clean_sync
+from cache_core.cleaner import clean_sync
 from cache_core.errors import (
     CacheError,
     CacheInUseError,
@@ -32,6 +32,7 @@ from cache_core.errors import (
 from cache_core.locks import Lock, Wait, lock_cache, lock_entry
 from cache_core.outcome import Left, Options, Progress, Removal
 from cache_core.removal import remove_contents, remove_tree
+from cache_core.report import CleanReport
 
 __all__ = [
     "AuditReport",

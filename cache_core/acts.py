@@ -56,6 +56,11 @@ class Acts:
         if self._options.progress is not None:
             self._options.progress(Progress(self.files, self.directories, self.bytes))
 
+    def tell_removed(self, name: str) -> None:
+        """Tell the caller what went from the current directory."""
+        if self._options.removed is not None:
+            self._options.removed(self._trail.path(name))
+
     def unlink(self, fd: int, name: str) -> None:
         """Remove what is no directory: one of the few that the hot loop could not."""
         freed = 0
@@ -65,6 +70,7 @@ class Acts:
         self._kernel.unlink(name, dir_fd=fd)
         self.files += 1
         self.bytes += freed
+        self.tell_removed(name)
 
     def rmdir(self, fd: int, name: str) -> int:
         """Remove an empty directory. Returns 0 when it is gone, else the error number."""
@@ -75,6 +81,7 @@ class Acts:
         except OSError as error:
             return error.errno or errno.EIO
         self.directories += 1
+        self.tell_removed(name)
         return 0
 
     def repair(self, level: Level, fd: int) -> bool:
@@ -97,14 +104,23 @@ class Acts:
         """Once for each directory, however often it is entered."""
         if level.old_mode is not None and not level.repaired:
             level.repaired = True
+            if not self._options.provisional:
+                self.repaired += 1
+            if self._options.mended is not None:
+                self._options.mended("/".join(self._trail.names))
+
+    def count_gone(self, level: Level) -> None:
+        """A directory that was given bits went, or what was in it did: nobody else will count it."""
+        if level.repaired and self._options.provisional:
             self.repaired += 1
 
     def report(self, level: Level, name: str, error: OSError) -> None:
         """A name in the current directory stays, and this is why."""
-        number = error.errno or errno.EIO
-        path = self._trail.path(name)
-        reason = explain(self._kernel, self.uid, self._trail.current(), name, number)
-        self._left[path] = Left(path, errno_name(number), reason)
+        if not self._options.provisional:
+            number = error.errno or errno.EIO
+            path = self._trail.path(name)
+            reason = explain(self._kernel, self.uid, self._trail.current(), name, number)
+            self._left[path] = Left(path, errno_name(number), reason)
         self.stays(level, name)
 
     @staticmethod

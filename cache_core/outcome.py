@@ -86,12 +86,19 @@ class Options:
         progress: Called every few hundred entries.
         cancelled: Asked at each directory and every few hundred entries; True stops the walk.
         rescans: How often a directory that is filled again is emptied again.
+        removed: Told the path of each entry that went, relative to the top. Costs memory and time for each.
+        mended: Told the path of each directory that was given bits, likewise.
+        provisional: Whether somebody looks at the same tree afterwards: what stays is not named, and a directory that
+            was given bits counts only when it goes.
     """
 
     measure: bool = False
     progress: Callable[[Progress], None] | None = None
     cancelled: Callable[[], bool] | None = None
     rescans: int = RESCANS_MAX
+    removed: Callable[[str], None] | None = None
+    mended: Callable[[str], None] | None = None
+    provisional: bool = False
 
 
 DEFAULT = Options()

@@ -225,6 +225,7 @@ class _Walk:
         """The hot loop. Returns how many entries it met that are not known to stay."""
         unlink = self._kernel.unlink
         measure = self._options.measure
+        tell_each = self._options.removed is not None
         skip = level.skip
         files = met = freed = 0
         for entry in batch:
@@ -250,6 +251,8 @@ class _Walk:
             else:
                 files += 1
                 freed += blocks
+                if tell_each:
+                    self._acts.tell_removed(name)
         self._acts.files += files
         self._acts.bytes += freed * BLOCK_BYTES
         return met
@@ -285,7 +288,6 @@ class _Walk:
                 if opened is None:
                     return
                 fd, level.old_mode = opened
-                self._acts.count_repair(level)
             elif error.errno in (errno.ENOTDIR, errno.ELOOP):
                 self._replaced(parent, parent_fd, name, error)
                 return
@@ -293,6 +295,7 @@ class _Walk:
                 self._acts.report(parent, name, error)
                 return
         self._trail.enter(name, fd)
+        self._acts.count_repair(level)
         level.list_again = True
         self._levels.append(level)
 
@@ -383,6 +386,7 @@ class _Walk:
         while number == errno.EACCES and self._acts.repair(parent, parent_fd):
             number = self._acts.rmdir(parent_fd, name)
         if number == 0:
+            self._acts.count_gone(level)
             return
         refilled = number in (errno.ENOTEMPTY, errno.EEXIST) and level.error is None
         if refilled and level.tries < self._options.rescans and not level.endless:
@@ -450,3 +454,5 @@ class _Walk:
         top = self._levels[0]
         if top.old_mode is not None and (top.survivors or everywhere):
             put_back(self._kernel, self._trail.current(), top.old_mode)
+        else:
+            self._acts.count_gone(top)

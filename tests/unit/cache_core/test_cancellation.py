@@ -12,6 +12,7 @@ import pytest
 import trio
 
 from cache_core import clean, clean_sync
+from cache_core.layout import TRASH_PREFIX
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_a_task_of_asyncio_cancelled_while_it_removes(cache, working):
     asyncio.run(main())
     (report,) = reports
     assert (report.cancelled, report.directories_removed) == (True, 5)
-    assert len([name for name in os.listdir(cache) if name.startswith("d")]) == 25
+    assert len(os.listdir(cache / TRASH_PREFIX)) == 25
 
 
 def test_a_task_of_asyncio_cancelled_again_while_it_waits_for_the_thread(cache, working, monkeypatch):

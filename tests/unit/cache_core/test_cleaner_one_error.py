@@ -9,11 +9,11 @@ import stat
 import pytest
 
 from cache_core import audit, clean_sync
-from cache_core.cleaner import LOCK_HELD
 from cache_core.errors import CacheError
 from cache_core.kernel import REAL
 from cache_core.layout import TAG_TEXT
 from cache_core.removal import remove_tree
+from cache_core.report import LOCK_HELD
 from cache_core.surroundings import NOWHERE
 
 NUMBERS = [errno.EIO, errno.EACCES, errno.ENOSPC, errno.EMFILE, errno.EINTR, errno.EBUSY, errno.ENOMEM]
@@ -88,7 +88,7 @@ def bits(path):
 def look(root, below=""):
     """Everything that is there but for the lock, with its mode; opens what is shut, and shuts it again."""
     path = root / below
-    if not os.path.lexists(path) or path.name == ".lock":
+    if not os.path.lexists(path) or below == ".lock":
         return {}
     mode = bits(path)
     seen = {below or ".": mode}

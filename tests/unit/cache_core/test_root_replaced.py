@@ -10,8 +10,8 @@ import shutil
 import pytest
 
 from cache_core import CacheInUseError, clean_sync
-from cache_core.cleaner import LOCK_HELD
 from cache_core.layout import TAG_TEXT
+from cache_core.report import LOCK_HELD
 
 
 def build(root):
@@ -26,7 +26,7 @@ def wait_while(cache, change):
     fd = os.open(cache / ".lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(fd, fcntl.LOCK_SH)
 
-    def on_wait():
+    def on_wait(holders):
         change()
         os.close(fd)
 

@@ -1,0 +1,265 @@
+"""Who does the work of a removal: one process, or several side by side.
+
+A crew divides what is to go into units (`units`) and takes them one by one. It only helps: whoever asked for it looks
+at the whole tree once more afterwards, alone, with the same code. So what a worker could not remove, did not come to
+or left when it was killed is met again, and reported once; a crew of none gives the same result, later.
+
+`ALONE` is the crew of library callers. `Forked` is for a command of our own: it forks, which a program with threads
+must not do. The simulator has a third, whose workers are actors.
+
+Guarantees of `Forked`: forks only when the process has one thread, more than one core, and more work than `divide`
+can see the end of; each worker has a constant number of descriptors and holds the cache lock with us, so no build
+starts before the last one ended, whatever becomes of us. A worker whose parent is gone, or that is told to stop,
+puts modes back and ends. Not guaranteed: the count of the last few hundred entries of a worker that is killed.
+Cost: a fork for each further core, some 2 ms, and a listing of up to 64 directories.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import select
+import signal
+from typing import TYPE_CHECKING, Protocol
+
+from cache_core.kernel import REAL, let_go
+from cache_core.outcome import Options, Progress, Removal, nothing_but, total
+from cache_core.pinned import Opener
+from cache_core.removal import remove_contents, remove_tree
+from cache_core.units import UNITS_WANTED, Part, Unit, divide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from cache_core.kernel import Kernel
+
+_WORKERS_MAX = 8
+# Each worker's numbers in a line of the cache of their own.
+_LINE_NUMBERS = 8
+_LINE_BYTES = 8 * _LINE_NUMBERS
+_INDEX_BYTES = 4
+_LOOK_SECONDS = 0.05
+_DEAF_TO = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Crew(Protocol):
+    """Removes in advance what it can."""
+
+    def help(self, root_fd: int, keep: Collection[str], *, kernel: Kernel, options: Options) -> Removal:
+        """Remove some or most of what is in a directory, but for the names to `keep`; nothing is left by name.
+
+        Args:
+            root_fd: The directory, open for listing.
+            keep: Names in it that are left alone.
+            kernel: Where the calls go.
+            options: How to remove; progress is told of all workers together.
+        """
+
+
+class Alone:
+    """A crew of none."""
+
+    def help(self, root_fd: int, keep: Collection[str], *, kernel: Kernel, options: Options) -> Removal:
+        """Do nothing."""
+        del root_fd, keep, kernel, options
+        return nothing_but()
+
+
+ALONE: Crew = Alone()
+
+
+def remove_unit(
+    unit: Unit, root_fd: int, keep: Collection[str], opener: Opener, *, kernel: Kernel, options: Options
+) -> Removal:
+    """Do one unit's work. What cannot be reached is left to the last look."""
+    directory = unit.names if unit.parts else unit.names[:-1]
+    try:
+        fd = opener.descend(root_fd, list(directory)) if directory else root_fd
+    except OSError:
+        return nothing_but()
+    try:
+        if not unit.parts:
+            return remove_tree(unit.names[-1], dir_fd=fd, kernel=kernel, options=options)
+        part = Part(unit.part, unit.parts, () if unit.names else keep)
+        return remove_contents(fd, keep=part, kernel=kernel, options=options)
+    finally:
+        if fd != root_fd:
+            let_go(kernel, fd)
+
+
+class Forked:
+    """Workers that are forked: for a process of our own, with one thread.
+
+    Args:
+        workers: How many processes, this one included; None has one for each core that we may use.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._workers = workers
+
+    def help(self, root_fd: int, keep: Collection[str], *, kernel: Kernel, options: Options) -> Removal:
+        """As `Crew.help`."""
+        workers = min(_WORKERS_MAX, self._workers or len(os.sched_getaffinity(0)))
+        # A list of what goes, in order, has one author.
+        if workers == 1 or options.removed is not None or not single_threaded():
+            return nothing_but()
+        opener = Opener(kernel, root_fd)
+        units = divide(opener, root_fd, keep, kernel=kernel, wanted=UNITS_WANTED)
+        if not units:
+            return nothing_but()
+
+        def remove(unit: Unit, how: Options) -> Removal:
+            return remove_unit(unit, root_fd, keep, opener, kernel=kernel, options=how)
+
+        try:
+            job = _Job(units, remove, options, workers)
+        except OSError:
+            # No memory or no descriptors for it: one is enough.
+            return nothing_but()
+        return job.run()
+
+
+class _Counts:
+    """What each worker has done, in memory that all of them share, and whether to stop."""
+
+    def __init__(self, workers: int) -> None:
+        self._memory = mmap.mmap(-1, (workers + 1) * _LINE_BYTES)
+        self._numbers = memoryview(self._memory).cast("Q")
+        self._stop_at = workers * _LINE_NUMBERS
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self._numbers[self._stop_at])
+
+    def stop(self) -> None:
+        self._numbers[self._stop_at] = 1
+
+    def note(self, worker: int, *numbers: int) -> None:
+        at = worker * _LINE_NUMBERS
+        for place, number in enumerate(numbers, at):
+            self._numbers[place] = number
+
+    def total(self) -> list[int]:
+        """Files, directories, bytes, repairs."""
+        return [sum(self._numbers[place : self._stop_at : _LINE_NUMBERS]) for place in range(4)]
+
+    def close(self) -> None:
+        self._numbers.release()
+        self._memory.close()
+
+
+class _Job:
+    """One job of a crew: the queue of units, the processes, what they have done."""
+
+    def __init__(
+        self, units: list[Unit], remove: Callable[[Unit, Options], Removal], options: Options, workers: int
+    ) -> None:
+        self._units = units
+        self._remove = remove
+        self._options = options
+        self._workers = workers
+        self._children: list[int] = []
+        self._counts = _Counts(workers)
+        # Whoever reads four bytes has the next unit. Far less than a pipe holds, so the write does not wait.
+        self._queue, filling = os.pipe()
+        try:
+            os.write(filling, b"".join(number.to_bytes(_INDEX_BYTES, "little") for number in range(len(units))))
+            # Nothing is written here: its end of file tells that no worker runs any more.
+            self._ended, self._running = os.pipe()
+        except OSError:
+            os.close(self._queue)
+            self._counts.close()
+            raise
+        finally:
+            os.close(filling)
+
+    def run(self) -> Removal:
+        """Work side by side until nothing is left to take, and wait for the others."""
+        try:
+            for worker in range(1, self._workers):
+                if not self._fork(worker):
+                    break
+            os.close(self._running)
+            try:
+                self._work(0, self._told_to_stop)
+            except BaseException:
+                self._counts.stop()
+                raise
+            finally:
+                self._wait()
+            files, directories, freed, repaired = self._counts.total()
+            return Removal(files, directories, freed, repaired, (), self._counts.stopped)
+        finally:
+            os.close(self._queue)
+            os.close(self._ended)
+            self._counts.close()
+
+    def _fork(self, worker: int) -> bool:
+        parent = os.getpid()
+        try:
+            child = os.fork()
+        except OSError:
+            return False
+        if child:
+            self._children.append(child)
+            return True
+        try:
+            # Whoever signals the group tells our parent, who tells us.
+            for number in _DEAF_TO:
+                signal.signal(number, signal.SIG_IGN)
+            os.close(self._ended)
+            self._work(worker, lambda: self._counts.stopped or os.getppid() != parent)
+        finally:
+            # Whatever it was, the last look meets what is left. Nothing of the parent's may run here.
+            os._exit(0)
+
+    def _work(self, worker: int, stop: Callable[[], bool]) -> None:
+        done = nothing_but()
+
+        def tell(now: Progress) -> None:
+            self._counts.note(
+                worker,
+                done.files_removed + now.files_removed,
+                done.directories_removed + now.directories_removed,
+                done.bytes_freed + now.bytes_freed,
+            )
+            if worker == 0:
+                self._tell()
+
+        how = Options(self._options.measure, tell, stop, rescans=0, provisional=True)
+        while not stop() and (index := os.read(self._queue, _INDEX_BYTES)):
+            one = self._remove(self._units[int.from_bytes(index, "little")], how)
+            done = total((done, one))
+            self._counts.note(
+                worker, done.files_removed, done.directories_removed, done.bytes_freed, done.permissions_repaired
+            )
+
+    def _told_to_stop(self) -> bool:
+        if not self._counts.stopped and self._options.cancelled is not None and self._options.cancelled():
+            self._counts.stop()
+        return self._counts.stopped
+
+    def _tell(self) -> None:
+        if self._options.progress is not None:
+            self._options.progress(Progress(*self._counts.total()[:3]))
+
+    def _wait(self) -> None:
+        """Until every worker has ended; whoever wants to stop or to know is heard meanwhile."""
+        try:
+            while self._children and not select.select([self._ended], [], [], _LOOK_SECONDS)[0]:
+                self._told_to_stop()
+                self._tell()
+        except BaseException:
+            self._counts.stop()
+            raise
+        finally:
+            for child in self._children:
+                os.waitpid(child, 0)
+
+
+def single_threaded() -> bool:
+    """Whether this process has one thread, so that it may fork. Without /proc nobody knows: it has not."""
+    try:
+        return len(REAL.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False

@@ -1,0 +1,115 @@
+"""Divide a tree into units that can be removed side by side.
+
+Breadth first: directories are listed until there are enough of them to keep every worker busy, and each that was not
+listed is a unit. A directory with very many names is not listed to its end but divided by its names: each unit takes
+those whose checksum falls to it, and lists the directory itself, so that nobody has to remember a million names.
+
+Guarantees: changes nothing; opens nothing but directories (`pinned`); at most `_LOOKS_MAX` listings of at most
+`_NAMES_MAX` names, so a tree costs the same however large it is. A place that cannot be looked into is a unit.
+Not guaranteed: that units take equally long, nor that they cover everything: a directory that was listed, files in
+it, and what came meanwhile belong to none. Whoever shares the work looks at the whole once more afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from cache_core.kernel import let_go
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from cache_core.kernel import Kernel
+    from cache_core.pinned import Opener
+
+# Some dozens of units for each worker: the last ones end at about the same time.
+UNITS_WANTED = 64
+_PARTS = 8
+_LOOKS_MAX = 64
+_NAMES_MAX = 2048
+# Fewer files than this in a directory that is divided by its subdirectories are left to the last look.
+_FILES_MAX = 128
+
+
+class Unit(NamedTuple):
+    """What one worker removes at a time.
+
+    Attributes:
+        names: The way to a directory from the root of the work; `()` is the root.
+        part, parts: Which part of what is in it, by name; (0, 0) for all of it and the directory itself.
+    """
+
+    names: tuple[str, ...]
+    part: int = 0
+    parts: int = 0
+
+
+class Part(set[str]):
+    """Names to leave alone: those that stay, and those of the other parts."""
+
+    __slots__ = ("_part", "_parts")
+
+    def __init__(self, part: int, parts: int, keep: Collection[str]) -> None:
+        super().__init__(keep)
+        self._part = part
+        self._parts = parts
+
+    def __contains__(self, name: object) -> bool:
+        return set.__contains__(self, name) or zlib.crc32(os.fsencode(str(name))) % self._parts != self._part
+
+
+def divide(opener: Opener, root_fd: int, keep: Collection[str], *, kernel: Kernel, wanted: int) -> list[Unit]:
+    """The units of what is in a directory, but for the names to `keep`; empty when it is not worth dividing.
+
+    Args:
+        opener: Opens below the directory.
+        root_fd: The directory, open for listing.
+        keep: Names in it that are to stay.
+        kernel: Where the calls go.
+        wanted: How many units are enough.
+    """
+    units: list[Unit] = []
+    waiting: deque[tuple[str, ...]] = deque([()])
+    looks = 0
+    while waiting and len(units) + len(waiting) < wanted and looks < _LOOKS_MAX:
+        names = waiting.popleft()
+        looks += 1
+        try:
+            directories, files, ended = _look(opener, root_fd, names, keep if not names else (), kernel)
+        except OSError:
+            if names:
+                units.append(Unit(names))
+            continue
+        if files > _FILES_MAX or not ended:
+            units += [Unit(names, part, _PARTS) for part in range(_PARTS)]
+        else:
+            waiting.extend((*names, name) for name in directories)
+    units += [Unit(names) for names in waiting]
+    return units if len(units) >= min(wanted, _PARTS) else []
+
+
+def _look(
+    opener: Opener, root_fd: int, names: tuple[str, ...], keep: Collection[str], kernel: Kernel
+) -> tuple[list[str], int, bool]:
+    """The subdirectories of a directory, how many files are in it, and whether these are all."""
+    directories: list[str] = []
+    files = 0
+    fd = opener.descend(root_fd, list(names)) if names else root_fd
+    try:
+        with kernel.scandir(fd) as listing:
+            for entry in islice(listing, _NAMES_MAX):
+                if entry.name in keep:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    directories.append(entry.name)
+                else:
+                    files += 1
+            ended = next(listing, None) is None
+    finally:
+        if fd != root_fd:
+            let_go(kernel, fd)
+    return directories, files, ended
