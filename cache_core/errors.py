@@ -56,6 +56,10 @@ class NotADirectoryRootError(CacheError):
     kind = "not-a-directory"
 
 
+class LinkedRootError(NotADirectoryRootError):
+    """The path is a symbolic link. The caller's: give the path that it leads to, or say that it is to be followed."""
+
+
 class MountedRootError(CacheError):
     """The path is a mount point, which can be emptied but not removed. The caller's: leave out the removal."""
 

@@ -1,8 +1,10 @@
 """Open the root of a cache: a directory, not a link to one, and made readable when it is ours.
 
-Guarantees: follows no symbolic link at the last component; a mode that had to be changed to look inside is put
-back by `close(restore=True)`; nothing is changed before `surroundings` has agreed. The root stays the same
-directory, whatever happens to its name afterwards; `has_name` tells. Cost: four calls.
+Guarantees: follows no symbolic link at the last component, unless told to `follow`. What that leads to is opened like
+any root, by the name that it has where it is, and never through the link again, which may lead elsewhere by then. A
+mode that had to be changed to look inside is put back by `close(restore=True)`; nothing is changed before
+`surroundings` has agreed. The root stays the same directory, whatever happens to its name afterwards; `has_name` tells.
+Cost: four calls, and three for each link.
 """
 
 from __future__ import annotations
@@ -13,7 +15,13 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cache_core.errors import MountedRootError, NotADirectoryRootError, RefusedRootError, UnreadableRootError
+from cache_core.errors import (
+    LinkedRootError,
+    MountedRootError,
+    NotADirectoryRootError,
+    RefusedRootError,
+    UnreadableRootError,
+)
 from cache_core.kernel import let_go
 from cache_core.pinned import Opener
 from cache_core.repair import OldMode, grant, lacks_owner_bits, mend, put_back
@@ -24,6 +32,9 @@ if TYPE_CHECKING:
 
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PIN = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+# A link to a link, and so on: as many as the system itself follows (path_resolution(7)).
+_LINKS_MAX = 40
 
 
 @dataclass(slots=True)
@@ -86,39 +97,96 @@ class Root:
         let_go(self.kernel, self.parent_fd)
 
 
-def open_root(path: str, kernel: Kernel, surroundings: Surroundings, *, repair: bool = True) -> Root | None:
+def open_root(
+    path: str, kernel: Kernel, surroundings: Surroundings, *, repair: bool = True, follow: bool = False
+) -> Root | None:
     """Open a cache root.
 
     Args:
-        path: The cache; may lead through symbolic links, but not be one.
+        path: The cache; may lead through symbolic links.
         kernel: Where the calls go.
         surroundings: What must not be cleaned.
         repair: Whether a directory of ours may be made readable.
+        follow: Whether it may be a symbolic link; then the root is what that leads to.
 
     Returns:
-        None when nothing has the path.
+        None when nothing has the path, or is where the link leads.
 
     Raises:
-        RefusedRootError: It is a directory that is never cleaned.
-        NotADirectoryRootError: It is a file, a symbolic link or another node.
+        RefusedRootError: It is a directory that is never cleaned, or no path at all.
+        LinkedRootError: It is a symbolic link, and not to be followed.
+        NotADirectoryRootError: It is a file or another node.
         UnreadableRootError: It cannot be opened.
     """
-    directory, name = _split(path)
+    if not path:
+        raise RefusedRootError("''", "is the empty path, which names nothing", "give the cache's directory")
     try:
-        parent_fd = kernel.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return _open_at(kernel, path, _split(path), None, surroundings, repair=repair)
+    except LinkedRootError:
+        if not follow:
+            raise
+    return _follow(kernel, path, surroundings, repair=repair)
+
+
+def _follow(kernel: Kernel, path: str, surroundings: Surroundings, *, repair: bool) -> Root | None:
+    """Open what a symbolic link leads to: step by step, each link read where the one before it leads."""
+    names = _split(path)
+    base: int | None = None
+    try:
+        for _ in range(_LINKS_MAX):
+            parent_fd = _open_parent(kernel, path, names[0], base)
+            if base is not None:
+                let_go(kernel, base)
+            base = parent_fd
+            if base is None:
+                return None
+            try:
+                names = _split(kernel.readlink(names[1], dir_fd=base))
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise UnreadableRootError(path, error) from error
+                # No link: the root, or no directory. Should it become a link now, it is not followed any more.
+                return _open_at(kernel, path, (".", names[1]), base, surroundings, repair=repair)
+    finally:
+        if base is not None:
+            let_go(kernel, base)
+    raise NotADirectoryRootError(path, f"leads through more than {_LINKS_MAX} symbolic links", "give the cache's path")
+
+
+def _open_at(
+    kernel: Kernel,
+    path: str,
+    names: tuple[str, str],
+    base: int | None,
+    surroundings: Surroundings,
+    *,
+    repair: bool,
+) -> Root | None:
+    """Open the root by its directory's name, seen from `base`, and its own."""
+    parent_fd = _open_parent(kernel, path, names[0], base)
+    if parent_fd is None:
+        return None
+    root = None
+    try:
+        root = _open_in(kernel, path, parent_fd, names[1], surroundings, repair=repair)
+    finally:
+        if root is None:
+            let_go(kernel, parent_fd)
+    return root
+
+
+def _open_parent(kernel: Kernel, path: str, directory: str, base: int | None) -> int | None:
+    """Open the directory that the root is in; None when there is none."""
+    try:
+        return kernel.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=base)
     except FileNotFoundError:
         return None
     except NotADirectoryError as error:
         raise NotADirectoryRootError(path, "leads through something that is no directory", "check the path") from error
     except OSError as error:
         raise UnreadableRootError(path, error) from error
-    root = None
-    try:
-        root = _open_in(kernel, path, parent_fd, name, surroundings, repair=repair)
-    finally:
-        if root is None:
-            let_go(kernel, parent_fd)
-    return root
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -199,5 +267,5 @@ def _no_directory(kernel: Kernel, path: str, parent_fd: int, name: str) -> NotAD
     except OSError:
         link = False
     if link:
-        return NotADirectoryRootError(path, "is a symbolic link, which is not followed", "give the path it leads to")
+        return LinkedRootError(path, "is a symbolic link, which is not followed", "give the path it leads to")
     return NotADirectoryRootError(path, "is no directory", "give the cache's directory")
