@@ -131,6 +131,8 @@ REACHES = {
     "mkdir": lambda: os.mkdir("beside/new"),
     "mkfifo": lambda: os.mkfifo("beside/new"),
     "socket": lambda: os.mknod("beside/new", stat.S_IFSOCK | 0o600),
+    # The one device that anybody may make: what overlayfs hides a file with.
+    "whiteout": lambda: os.mknod("beside/new", stat.S_IFCHR, os.makedev(0, 0)),
     "truncate": lambda: os.truncate("beside/file", 1),
     "truncate as it is opened": lambda: truncate_open("beside/file"),
     "nameless file": lambda: os.close(os.open("beside", os.O_TMPFILE | os.O_WRONLY)),

@@ -228,7 +228,8 @@ def end_of(parent, *, begin=lambda: None, end, worker=False):
             begin()
             running = start_janitor(parent, "vacant")
             if worker and os.fork() == 0:
-                # It inherits our end of the pipe, and is killed with the reaper's group below.
+                # It inherits our end of the pipe, and is killed below.
+                signal.alarm(LIMIT_SECONDS)
                 os.write(writing, os.getpid().to_bytes(4))
                 signal.pause()
             os.write(writing, running.pid.to_bytes(4))
