@@ -304,13 +304,15 @@ class _Audit:
             # A directory that can be read but not searched: its names are known, nothing else is.
             self._cannot_look(entry.name, error)
             found.files += 1
-            self._tell(entry.name)
+            if self._told is not None:
+                self._told(self._trail.path(entry.name))
             return
         directory = stat.S_ISDIR(status.st_mode)
         if mounted:
             self._note_mount(entry.name, errno.EXDEV if directory else errno.EBUSY)
             return
-        self._tell(entry.name)
+        if self._told is not None:
+            self._told(self._trail.path(entry.name))
         if directory:
             found.directories += 1
             level.waiting.append(entry.name)
@@ -319,12 +321,11 @@ class _Audit:
             self._note_size(status)
         if level.is_structure:
             self._note_mark(level, entry.name, status.st_mode)
+        elif not directory:
+            # A file in an entry is never residue.
+            return
         if self._is_doubtful(level, entry.name, status.st_mode) or self._dangles(level, entry.name, status.st_mode):
             level.doubtful.append((entry.name, status))
-
-    def _tell(self, name: str) -> None:
-        if self._told is not None:
-            self._told(self._trail.path(name))
 
     def _note_mark(self, level: _Level, name: str, mode: int) -> None:
         zone = mark_of(name, mode)

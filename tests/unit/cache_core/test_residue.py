@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cache_core import audit, clean_sync
+from cache_core import audit, buckets, clean_sync
 from cache_core.audit import audit_open
 from cache_core.kernel import REAL
 from cache_core.protocols import PROTOCOLS
 from cache_core.residue import remove_residue
+from cache_core.wholeness import TEMPORARY_PREFIX
 from tests.support.stores import ENTRY, PUBLISHING, WHEEL, is_whole, store, work
 
 ARCHIVE = "archive-v0/CVt8-cZe00wSlRfDKiFef"
@@ -22,6 +23,10 @@ NEW_SHARD = "sdists-v11/pypi/pkg/1.0/0Qw-fyXIifK3EsC2"
 NEW_SOURCE = f"{NEW_SHARD}/src"
 CHECKOUT = "git-v0/checkouts/81137838be98ebe9/58156bf"
 DOWNLOAD = "http-v2/a/b/c/d/e/" + "abcde" + "0" * 51
+
+
+def test_temporary_names_are_those_of_the_store():
+    assert TEMPORARY_PREFIX == buckets.TEMPORARY_PREFIX
 
 
 def fill(root, *paths):
