@@ -1,112 +1,26 @@
-"""The fence: what the kernel refuses behind it, what goes on as before, and what happens where there is none.
-
-A fence is for good, so each test goes behind it in a forked process, which tells the test what it saw.
-"""
+"""The fence: what the kernel refuses behind it, what goes on as before, and who removes the root."""
 
 from __future__ import annotations
 
-import errno
 import os
-import pickle
-import resource
-import signal
 import stat
 import subprocess
 import sys
-import threading
-import traceback
-import warnings
 
 import pytest
 
-from cache_core import fence, janitor, landlock
+from cache_core import fence
 from cache_core.fence import LandlockFence, NoFence
 from cache_core.kernel import REAL
+from tests.support.fenced import make_ground, needs_landlock, opened, refusal, run_forked, state, truncate_open
 
-needs_landlock = pytest.mark.skipif(
-    landlock.landlock_abi() < landlock.ABI_MIN, reason="this machine has no Landlock of ABI 2 or later"
-)
 REFUSED = {"EACCES", "EXDEV"}
-# A process that a test forks is ended after so many seconds, instead of the test hanging.
-LIMIT_SECONDS = 30
-
-
-@pytest.fixture
-def forked():
-    """Call a function in a forked process; returns what it returns, raises what it failed with as text."""
-
-    def run(work):
-        reading, writing = os.pipe()
-        with warnings.catch_warnings():
-            # Newer interpreters warn of forks when another test has left a thread; the child needs none of them.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
-        if child == 0:
-            try:
-                signal.signal(signal.SIGALRM, signal.SIG_DFL)
-                signal.alarm(LIMIT_SECONDS)
-                os.close(reading)
-                try:
-                    said = (True, work())
-                except BaseException:  # noqa: BLE001 - the test raises it again
-                    said = (False, traceback.format_exc())
-                os.write(writing, pickle.dumps(said))
-            finally:
-                os._exit(0)
-        os.close(writing)
-        with open(reading, "rb") as stream:
-            heard = stream.read()
-        os.waitpid(child, 0)
-        assert heard, "the process ended without a word: too slow?"
-        fine, value = pickle.loads(heard)
-        assert fine, value
-        return value
-
-    return run
 
 
 @pytest.fixture
 def ground(place):
-    """A root with something in it, and things beside it."""
-    (place / "root/d/e").mkdir(parents=True)
-    (place / "root/file").write_text("inside")
-    (place / "root/d/file").write_text("inside")
-    (place / "beside/d").mkdir(parents=True)
-    (place / "beside/file").write_text("outside")
-    (place / "beside/other").write_text("outside")
-    os.symlink("file", place / "beside/link")
+    make_ground(place)
     return place
-
-
-def opened(ground, name="root"):
-    """The descriptors and the name that `enter` takes."""
-    parent = os.open(ground, os.O_PATH | os.O_DIRECTORY)
-    return os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=parent), parent, name
-
-
-def state(directory):
-    """Every path below, with type, links and length."""
-    seen = {}
-    for base, directories, files in os.walk(directory):
-        for name in directories + files:
-            path = os.path.join(base, name)
-            status = os.lstat(path)
-            size = 0 if stat.S_ISDIR(status.st_mode) else status.st_size
-            seen[os.path.relpath(path, directory)] = (stat.S_IFMT(status.st_mode), status.st_nlink, size)
-    return seen
-
-
-def refusal(action):
-    """The errno that an action fails with, None when it works."""
-    try:
-        action()
-    except OSError as error:
-        return errno.errorcode[error.errno]
-    return None
-
-
-def truncate_open(path):
-    os.close(os.open(path, os.O_WRONLY | os.O_TRUNC))
 
 
 # What a bug could do to something outside, each with the working directory at the root's parent.
@@ -142,7 +56,7 @@ LEAVES_NO_TRACE = {"nameless file"}
 
 @needs_landlock
 @pytest.mark.parametrize("reach", REACHES)
-def test_what_is_outside_cannot_be_changed(ground, forked, reach):
+def test_what_is_outside_cannot_be_changed(ground, reach):
     (ground / "vacant").mkdir()
     before = state(ground)
 
@@ -151,12 +65,12 @@ def test_what_is_outside_cannot_be_changed(ground, forked, reach):
         assert LandlockFence(remove_root=False).enter(*opened(ground))
         return refusal(REACHES[reach])
 
-    assert forked(work) in REFUSED
+    assert run_forked(work) in REFUSED
     assert state(ground) == before
 
 
 @pytest.mark.parametrize("reach", REACHES)
-def test_without_a_fence_it_can(ground, forked, reach):
+def test_without_a_fence_it_can(ground, reach):
     """Or the test above would prove nothing."""
     (ground / "vacant").mkdir()
     before = state(ground)
@@ -166,23 +80,23 @@ def test_without_a_fence_it_can(ground, forked, reach):
         assert not NoFence(REAL).enter(*opened(ground))
         return refusal(REACHES[reach])
 
-    assert forked(work) is None
+    assert run_forked(work) is None
     assert (state(ground) == before) == (reach in LEAVES_NO_TRACE)
 
 
 @needs_landlock
-def test_opening_for_writing_outside_is_refused_and_reading_is_not(ground, forked):
+def test_opening_for_writing_outside_is_refused_and_reading_is_not(ground):
     def work():
         assert LandlockFence(remove_root=False).enter(*opened(ground))
         assert os.listdir(ground / "beside")
         os.close(os.open(ground / "beside/file", os.O_RDONLY))
         return refusal(lambda: os.open(ground / "beside/file", os.O_WRONLY))
 
-    assert forked(work) == "EACCES"
+    assert run_forked(work) == "EACCES"
 
 
 @needs_landlock
-def test_inside_everything_works(ground, forked):
+def test_inside_everything_works(ground):
     def work():
         root, parent, name = opened(ground)
         assert LandlockFence(remove_root=False).enter(root, parent, name)
@@ -206,11 +120,11 @@ def test_inside_everything_works(ground, forked):
             os.rmdir(path, dir_fd=root)
         return os.listdir(root)
 
-    assert forked(work) == []
+    assert run_forked(work) == []
 
 
 @needs_landlock
-def test_a_directory_that_was_moved_out_is_outside(ground, forked):
+def test_a_directory_that_was_moved_out_is_outside(ground):
     """What an attacker would have us empty, and what no descriptor of ours protects."""
 
     def work():
@@ -220,23 +134,23 @@ def test_a_directory_that_was_moved_out_is_outside(ground, forked):
         assert LandlockFence(remove_root=False).enter(root, parent, name)
         return refusal(lambda: os.unlink("file", dir_fd=inside)), refusal(lambda: os.rmdir("e", dir_fd=inside))
 
-    assert forked(work) == ("EACCES", "EACCES")
+    assert run_forked(work) == ("EACCES", "EACCES")
 
 
 @needs_landlock
-def test_modes_are_not_fenced(ground, forked):
+def test_modes_are_not_fenced(ground):
     """As the documentation says. If this fails, it can say less."""
 
     def work():
         assert LandlockFence(remove_root=False).enter(*opened(ground))
         os.chmod(ground / "beside/file", 0o600)
 
-    forked(work)
+    run_forked(work)
     assert stat.S_IMODE(os.lstat(ground / "beside/file").st_mode) == 0o600
 
 
 @needs_landlock
-def test_what_is_forked_later_is_fenced(ground, forked):
+def test_what_is_forked_later_is_fenced(ground):
     def work():
         assert LandlockFence(remove_root=False).enter(*opened(ground))
         worker = os.fork()
@@ -244,7 +158,7 @@ def test_what_is_forked_later_is_fenced(ground, forked):
             os._exit(0 if refusal(lambda: os.unlink(ground / "beside/file")) == "EACCES" else 1)
         return os.waitpid(worker, 0)[1]
 
-    assert forked(work) == 0
+    assert run_forked(work) == 0
     assert (ground / "beside/file").exists()
 
 
@@ -282,19 +196,19 @@ print(late.VALUE)
 
 @needs_landlock
 @pytest.mark.root
-def test_root_is_fenced_too(ground, forked):
+def test_root_is_fenced_too(ground):
     def work():
         assert LandlockFence(remove_root=False).enter(*opened(ground))
         return refusal(lambda: os.unlink(ground / "beside/file"))
 
-    assert forked(work) == "EACCES"
+    assert run_forked(work) == "EACCES"
 
 
 # The root
 
 
 @needs_landlock
-def test_the_root_is_removed_from_outside_the_fence(ground, forked):
+def test_the_root_is_removed_from_outside_the_fence(ground):
     (ground / "vacant").mkdir()
     (ground / "sibling").mkdir()
 
@@ -311,12 +225,12 @@ def test_the_root_is_removed_from_outside_the_fence(ground, forked):
         ours.close()
         return made, again
 
-    assert forked(work) == ("ENOENT", "ENOENT")
+    assert run_forked(work) == ("ENOENT", "ENOENT")
     assert sorted(os.listdir(ground)) == ["beside", "root", "sibling"]
 
 
 @needs_landlock
-def test_a_full_root_stays_and_can_be_tried_again(ground, forked):
+def test_a_full_root_stays_and_can_be_tried_again(ground):
     (ground / "full").mkdir()
     (ground / "full/file").touch()
 
@@ -329,12 +243,12 @@ def test_a_full_root_stays_and_can_be_tried_again(ground, forked):
         ours.remove_root()
         return first
 
-    assert forked(work) == "ENOTEMPTY"
+    assert run_forked(work) == "ENOTEMPTY"
     assert not (ground / "full").exists()
 
 
 @needs_landlock
-def test_a_root_whose_name_is_no_utf8_is_removed(ground, forked):
+def test_a_root_whose_name_is_no_utf8_is_removed(ground):
     name = os.fsdecode(b"caf\xe9\n")
     (ground / name).mkdir()
 
@@ -343,12 +257,12 @@ def test_a_root_whose_name_is_no_utf8_is_removed(ground, forked):
         assert ours.enter(*opened(ground, name))
         ours.remove_root()
 
-    forked(work)
+    run_forked(work)
     assert not (ground / name).exists()
 
 
 @needs_landlock
-def test_nobody_removes_the_root_unless_it_was_asked_for(ground, forked):
+def test_nobody_removes_the_root_unless_it_was_asked_for(ground):
     (ground / "vacant").mkdir()
 
     def work():
@@ -356,7 +270,7 @@ def test_nobody_removes_the_root_unless_it_was_asked_for(ground, forked):
         assert ours.enter(*opened(ground, "vacant"))
         return refusal(ours.remove_root)
 
-    assert forked(work) == "EACCES"
+    assert run_forked(work) == "EACCES"
     assert (ground / "vacant").exists()
 
 
@@ -378,7 +292,7 @@ def test_without_a_fence_the_kernel_that_was_given_removes_the_root(ground, watc
 
 
 @needs_landlock
-def test_entering_again_does_nothing(ground, forked):
+def test_entering_again_does_nothing(ground):
     def work():
         root, parent, name = opened(ground)
         ours = LandlockFence(remove_root=True)
@@ -389,11 +303,11 @@ def test_entering_again_does_nothing(ground, forked):
         # More layers than the kernel allows, if each were one.
         return [ours.enter(root, parent, name) for _ in range(20)]
 
-    assert forked(work) == [True] * 20
+    assert run_forked(work) == [True] * 20
 
 
 @needs_landlock
-def test_a_fence_cannot_be_moved_to_another_root(ground, forked):
+def test_a_fence_cannot_be_moved_to_another_root(ground):
     def work():
         ours = LandlockFence(remove_root=False)
         assert ours.enter(*opened(ground))
@@ -403,140 +317,15 @@ def test_a_fence_cannot_be_moved_to_another_root(ground, forked):
             return str(error)
         return None
 
-    assert forked(work) == "a fence is around one root, for good"
+    assert run_forked(work) == "a fence is around one root, for good"
 
 
 @needs_landlock
-def test_behind_sixteen_fences_there_is_no_other(ground, forked):
+def test_behind_sixteen_fences_there_is_no_other(ground):
     """The kernel's limit (E2BIG); what had been begun is undone."""
 
     def work():
         root = opened(ground)
         return [LandlockFence(remove_root=False).enter(*root) for _ in range(17)][-2:]
 
-    assert forked(work) == [True, False]
-
-
-# No fence
-
-
-def no_fence_stands(ground, entered):
-    """Whether the process is as it was, but for the answer: descriptors, children, and what it may do."""
-    (ground / "vacant").mkdir()
-    where = opened(ground, "vacant")
-    before = os.listdir("/proc/self/fd")
-    ours = LandlockFence(remove_root=True)
-    assert ours.enter(*where) is entered
-    assert os.listdir("/proc/self/fd") == before
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, 0)
-    os.unlink(ground / "beside/file")
-    ours.remove_root()
-    ours.close()
-    return True
-
-
-REAL_SYSCALL = landlock._syscall
-
-
-def failing(number_of_call, error):
-    """A `syscall` that refuses one call of Landlock's, looking for the version excepted."""
-
-    def syscall(number, *arguments):
-        asks_version = number == landlock._SYS_CREATE_RULESET and arguments[0] is None
-        if number == number_of_call and not asks_version:
-            landlock.ctypes.set_errno(error)
-            return -1
-        return REAL_SYSCALL(number, *arguments)
-
-    return syscall
-
-
-@pytest.mark.parametrize("error", [errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP])
-def test_a_system_without_landlock_has_no_fence(ground, forked, monkeypatch, error):
-    def unknown(*arguments):
-        landlock.ctypes.set_errno(error)
-        return -1
-
-    monkeypatch.setattr(landlock, "_syscall", unknown)
-    assert landlock.landlock_abi() == 0
-    assert forked(lambda: no_fence_stands(ground, False))
-    assert not (ground / "vacant").exists()
-
-
-@needs_landlock
-@pytest.mark.parametrize("error", [errno.ENOSYS, errno.EPERM])
-@pytest.mark.parametrize("call", ["_SYS_CREATE_RULESET", "_SYS_ADD_RULE", "_SYS_RESTRICT_SELF"])
-def test_a_call_that_is_filtered_means_no_fence(ground, forked, monkeypatch, call, error):
-    monkeypatch.setattr(landlock, "_syscall", failing(getattr(landlock, call), error))
-    assert forked(lambda: no_fence_stands(ground, False))
-    assert not (ground / "vacant").exists()
-
-
-@needs_landlock
-def test_without_no_new_privs_there_is_no_fence(ground, forked, monkeypatch):
-    monkeypatch.setattr(landlock, "_prctl", lambda *arguments: -1)
-    assert forked(lambda: no_fence_stands(ground, False))
-
-
-def test_an_abi_without_renames_between_directories_is_not_used(ground, forked, monkeypatch):
-    monkeypatch.setattr(fence, "landlock_abi", lambda: 1)
-    assert forked(lambda: no_fence_stands(ground, False))
-
-
-@needs_landlock
-def test_an_abi_without_truncate_is_used(ground, forked, monkeypatch):
-    """Linux 5.19 to 6.1: asking it for the right would be refused."""
-    monkeypatch.setattr(landlock, "landlock_abi", lambda: 2)
-
-    def work():
-        assert LandlockFence(remove_root=False).enter(*opened(ground))
-        assert refusal(lambda: os.unlink(ground / "beside/file")) == "EACCES"
-        truncate_open("/dev/null")
-        return refusal(lambda: os.truncate(ground / "beside/file", 0))
-
-    assert forked(work) is None
-
-
-def test_a_process_with_threads_is_not_fenced(ground, forked):
-    def work():
-        stop = threading.Event()
-        thread = threading.Thread(target=stop.wait)
-        thread.start()
-        try:
-            return no_fence_stands(ground, False)
-        finally:
-            stop.set()
-            thread.join()
-
-    assert forked(work)
-
-
-def test_a_fork_that_is_refused_means_no_fence(ground, forked, monkeypatch):
-    def refused():
-        raise BlockingIOError(errno.EAGAIN, "no process to be had")
-
-    def work():
-        monkeypatch.setattr(janitor.os, "fork", refused)
-        return no_fence_stands(ground, False)
-
-    assert forked(work)
-
-
-def test_a_janitor_that_cannot_let_go_of_our_locks_means_no_fence(ground, forked, monkeypatch):
-    monkeypatch.setattr(janitor, "_syscall", lambda *arguments: -1)
-    assert forked(lambda: no_fence_stands(ground, False))
-
-
-@pytest.mark.parametrize("spare", range(5))
-def test_too_few_descriptors_mean_no_fence(ground, forked, spare):
-    def work():
-        where = opened(ground)
-        free = os.dup(where[0])
-        os.close(free)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (free + spare, free + spare))
-        entered = LandlockFence(remove_root=True).enter(*where)
-        assert refusal(lambda: os.unlink(ground / "beside/file")) is None
-        return entered
-
-    assert forked(work) is False
+    assert run_forked(work) == [True, False]
