@@ -19,19 +19,22 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cache_core.audit import audit_open
 from cache_core.below import Below
 from cache_core.errors import errno_name
 from cache_core.kernel import REAL, let_go
-from cache_core.outcome import DEFAULT, Left, Options, Removal, nothing_but, total
+from cache_core.outcome import DEFAULT, Left, Options, Progress, Removal, nothing_but, total
 from cache_core.pinned import Opener
 from cache_core.reasons import explain
 from cache_core.removal import remove_tree
 from cache_core.repair import grant, put_back
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cache_core.audit import AuditReport
     from cache_core.kernel import Kernel
 
@@ -44,15 +47,17 @@ def remove_residue(root_fd: int, *, kernel: Kernel = REAL, options: Options = DE
     Args:
         root_fd: The cache's root.
         kernel: Where the calls go.
-        options: How to remove; progress is told for one tree at a time.
+        options: How to remove; whom to tell of what, as if it were one removal below the root.
     """
     found = audit_open(root_fd, ".", kernel=kernel, cancelled=options.cancelled)
     residue = _residue(found)
     opener = Opener(kernel, root_fd)
+    telling = _Telling(options)
     done: list[Removal] = []
     # What was found before the caller stopped us may be a part of what belongs together.
     for path in () if found.cancelled else residue:
-        done.append(_remove_one(root_fd, path, opener, kernel, options))
+        done.append(_remove_one(root_fd, path, opener, kernel, telling.options(path)))
+        telling.add(done[-1])
         if done[-1].cancelled:
             break
     if found.cancelled or (done and done[-1].cancelled):
@@ -101,6 +106,47 @@ def _is_there(root_fd: int, path: str, opener: Opener, kernel: Kernel) -> bool:
     return True
 
 
+class _Telling:
+    """Makes many removals, each of one tree, tell the caller as one removal below the root would."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._before = Progress(0, 0, 0)
+
+    def options(self, path: str) -> Options:
+        """How to remove what has this path."""
+        directory = path.rpartition("/")[0]
+        return replace(
+            self._options,
+            progress=self._options.progress and self._progress,
+            removed=_below(self._options.removed, directory),
+            mended=_below(self._options.mended, directory),
+        )
+
+    def add(self, done: Removal) -> None:
+        """One is done."""
+        self._before = self._sum(Progress(done.files_removed, done.directories_removed, done.bytes_freed))
+
+    def _progress(self, now: Progress) -> None:
+        assert self._options.progress is not None, "asked for only where there is somebody to tell"  # noqa: S101
+        self._options.progress(self._sum(now))
+
+    def _sum(self, now: Progress) -> Progress:
+        before = self._before
+        return Progress(
+            before.files_removed + now.files_removed,
+            before.directories_removed + now.directories_removed,
+            before.bytes_freed + now.bytes_freed,
+        )
+
+
+def _below(tell: Callable[[str], None] | None, directory: str) -> Callable[[str], None] | None:
+    """Tell paths in `directory` as they are below the root."""
+    if tell is None or not directory:
+        return tell
+    return lambda path: tell(f"{directory}/{path}" if path else directory)
+
+
 def _remove_one(root_fd: int, path: str, opener: Opener, kernel: Kernel, options: Options) -> Removal:
     directory, _, name = path.rpartition("/")
     fd = root_fd
@@ -109,6 +155,8 @@ def _remove_one(root_fd: int, path: str, opener: Opener, kernel: Kernel, options
         if directory:
             fd = opener.descend(root_fd, directory.split("/"))
             old_mode = grant(kernel, fd, os.geteuid())
+            if old_mode is not None and options.mended is not None:
+                options.mended("")
         removal = remove_tree(name, dir_fd=fd, kernel=kernel, options=options)
     except FileNotFoundError:
         # Removed since the audit.

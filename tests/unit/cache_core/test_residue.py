@@ -11,6 +11,7 @@ import pytest
 from cache_core import audit, buckets, clean_sync
 from cache_core.audit import audit_open
 from cache_core.kernel import REAL
+from cache_core.outcome import Options
 from cache_core.protocols import PROTOCOLS
 from cache_core.residue import remove_residue
 from cache_core.wholeness import TEMPORARY_PREFIX
@@ -426,3 +427,26 @@ def forget_archive(root, shard):
     for path in (root / shard).iterdir():
         if path.is_symlink():
             path.unlink()
+
+
+def test_what_goes_is_told_as_by_one_removal(cache):
+    """Paths are those below the root, and numbers go on from tree to tree."""
+    fill(cache, ".tmpa/one", f"{ARCHIVE}/pkg/two", "archive-v0/.tmpb", "e/build/bdist.x/d/three")
+    (cache / "archive-v0").chmod(0o555)
+    (cache / "e/build/bdist.x/d").chmod(0o200)
+    removed, mended, seen = [], [], []
+    options = Options(removed=removed.append, mended=mended.append, progress=seen.append)
+    fd = os.open(cache, os.O_RDONLY)
+    try:
+        removal = remove_residue(fd, options=options)
+    finally:
+        os.close(fd)
+    assert sorted(removed) == [
+        ".tmpa", ".tmpa/one", "archive-v0/.tmpb",
+        "e/build/bdist.x", "e/build/bdist.x/d", "e/build/bdist.x/d/three",
+    ]  # fmt: skip
+    assert mended == ["archive-v0", "e/build/bdist.x/d"]
+    assert removal.permissions_repaired == len(mended)
+    numbers = [(now.files_removed, now.directories_removed) for now in seen]
+    assert numbers == sorted(numbers)
+    assert numbers[-1] == (removal.files_removed, removal.directories_removed) == (3, 3)
