@@ -22,8 +22,9 @@ from cache_core.cleaner import clean_sync
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cache_core.cleaner import CleanReport
+    from cache_core.holders import Holder
     from cache_core.outcome import Progress
+    from cache_core.report import CleanReport
     from cache_core.surroundings import Surroundings
 
 # Callbacks run in the event loop: a removal of 100,000 files a second must not keep it busy.
@@ -43,14 +44,15 @@ async def clean(
     timeout: float | None = None,  # noqa: ASYNC109 - how long to wait for the lock; the work is not limited by it
     measure: bool = True,
     progress: Callable[[Progress], None] | None = None,
-    on_wait: Callable[[], None] | None = None,
+    on_wait: Callable[[tuple[Holder, ...]], None] | None = None,
     on_report: Callable[[CleanReport], None] | None = None,
     surroundings: Surroundings | None = None,
 ) -> CleanReport:
     """Empty a cache. Arguments and errors are those of `cleaner.clean_sync`, but for the callbacks.
 
     `progress` is called in the event loop, at most 20 times a second; `on_wait` in the event loop, once, when others
-    hold the lock; `on_report` in the event loop with the report, also when the task was cancelled meanwhile.
+    hold the lock, with who they are; `on_report` in the event loop with the report, also when the task was cancelled
+    meanwhile.
     """
     # Not at the top: `clean` as a command must not pay for an event loop.
     from concurrent.futures import CancelledError  # noqa: PLC0415
@@ -86,7 +88,7 @@ async def clean(
         measure=measure,
         progress=None if progress is None else _seldom(tell),
         cancelled=stop.is_set,
-        on_wait=None if on_wait is None else partial(anyio.from_thread.run_sync, on_wait),
+        on_wait=None if on_wait is None else partial(_in_loop, on_wait),
         surroundings=surroundings,
     )
     return await _Thread(work, stop, on_report).result()
@@ -177,6 +179,12 @@ class _Thread:
             self._on_report(self._report)
         except Exception as error:  # noqa: BLE001 - as in `_run`
             self._failure = error
+
+
+def _in_loop(on_wait: Callable[[tuple[Holder, ...]], None], holders: tuple[Holder, ...]) -> None:
+    import anyio.from_thread  # noqa: PLC0415 - as in `clean`
+
+    anyio.from_thread.run_sync(on_wait, holders)
 
 
 def _seldom(tell: Callable[[Progress], object]) -> Callable[[Progress], None]:

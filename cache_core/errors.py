@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import overload
+from typing import TYPE_CHECKING, overload
+
+if TYPE_CHECKING:
+    from cache_core.holders import Holder
 
 
 class CacheError(Exception):
@@ -101,9 +104,17 @@ class LockError(CacheError):
 
 
 class CacheInUseError(LockError):
-    """Others held the lock for as long as we were ready to wait. Nobody's fault: wait longer, or force."""
+    """Others held the lock for as long as we were ready to wait. Nobody's fault: wait longer, or force.
+
+    Attributes:
+        holders: Who they were at the end, by pid; empty when the system does not tell.
+    """
 
     kind = "in-use"
+
+    def __init__(self, value: str, problem: str, advice: str, holders: tuple[Holder, ...] = ()) -> None:
+        super().__init__(value, problem, advice)
+        self.holders = holders
 
 
 class LockUnavailableError(LockError):

@@ -145,6 +145,9 @@ class Kernel(Protocol):
     def fchmod(self, fd: int, mode: int) -> None:
         """fchmod(2); EBADF on an O_PATH descriptor."""
 
+    def fchown(self, fd: int, uid: int, gid: int) -> None:
+        """fchown(2); EPERM without the capability to give files away."""
+
     def chmod_descriptor(self, fd: int, mode: int) -> None:
         """Change the mode of what an O_PATH descriptor has pinned (fchmodat2(2), or /proc/self/fd before 6.6)."""
 
@@ -242,6 +245,7 @@ class RealKernel:
     listdir = staticmethod(os.listdir)
     chmod = staticmethod(os.chmod)
     fchmod = staticmethod(os.fchmod)
+    fchown = staticmethod(os.fchown)
     chmod_descriptor = staticmethod(_chmod_descriptor)
     utime = staticmethod(os.utime)
     flock = staticmethod(fcntl.flock)

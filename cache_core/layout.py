@@ -7,8 +7,9 @@ A cache is *empty* when its root holds nothing but `CACHEDIR.TAG`, `.gitignore` 
 at most 4 KiB: more than that is data in disguise. Where entries lie within a cache is `buckets`' business.
 
 Guarantees: follows no symbolic link at any of the three names and changes none of them (`mark` creates one, never
-overwrites). A name that cannot be looked at is taken for neither: not for content, since it may be the lock that we
-hold, and not for one of the three files, since it may be anything. Cost: one lstat for each of the three names.
+overwrites; made by root in somebody else's directory, it is theirs). A name that cannot be looked at is taken for
+neither: not for content, since it may be the lock that we hold, and not for one of the three files, since it may be
+anything. Cost: one lstat for each of the three names.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cache_core.kernel import REAL, let_go
+from cache_core.owners import foreign_owner, give
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,6 +87,9 @@ def mark(root_fd: int, *, kernel: Kernel = REAL) -> bool:
         return False
     try:
         try:
+            owner = foreign_owner(root_fd, kernel)
+            if owner is not None:
+                give(fd, owner, kernel)
             rest = TAG_TEXT
             while rest:
                 rest = rest[kernel.write(fd, rest) :]

@@ -5,14 +5,15 @@ builds hold it shared, a cleaner exclusively. An entry lock is exclusive, on a f
 
 Guarantees: a lock that is returned is held on the file that has the name *now*: after locking, what the descriptor
 has and what the name has are compared, and a lock on a file that was deleted or replaced meanwhile is given up and
-tried again. The kernel takes a lock away with its holder, killed or not. A lock file is never followed when it is
-a symbolic link, never deleted, and its mode is never changed.
-"Cannot be opened", "is no lock" and "is held by others" are three different errors.
+tried again. Whoever waits looks as often as it asks, so it never waits for a file that has lost its name. The kernel
+takes a lock away with its holder, killed or not. A lock file is never followed when it is a symbolic link, never
+deleted, and its mode is never changed; one that we make in somebody else's directory is theirs (`owners`).
+"Cannot be opened", "is no lock" and "is held by others" are three different errors; the last one says by whom.
 
 Not guaranteed: anything against a process that deletes the file later, while we hold it; exclusion between the
 clients and the server of a network file system. No conversion of shared to exclusive is offered: flock(2) gives the
 first lock up before it has the second.
-Cost: five calls. Waiting for ever blocks in the kernel; waiting with a limit asks again up to ten times a second.
+Cost: five calls. Waiting asks up to ten times a second, with two calls more each time; `Wait.in_kernel` waits in one.
 """
 
 from __future__ import annotations
@@ -28,14 +29,17 @@ from typing import TYPE_CHECKING, Self
 from cache_core.errors import CacheInUseError, LockCancelledError, LockUnavailableError, NotALockError
 from cache_core.kernel import REAL, let_go
 from cache_core.layout import LOCK_NAME
+from cache_core.owners import acts_for_others, foreign_owner, give
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from cache_core.holders import Holder
     from cache_core.kernel import Kernel
 
-# Each turn means that somebody replaced the file between two calls of ours. Nobody does that for long.
+# Each turn means that somebody replaced the file between two calls of ours, or while we waited for its holder. Nobody
+# does that for long.
 _REPLACED_MAX = 100
 # Waiting asks often at first, because most holders are quick, and ten times a second later.
 _POLL_SECONDS_MIN = 0.005
@@ -43,6 +47,7 @@ _POLL_SECONDS_MAX = 0.1
 
 # O_NONBLOCK: a fifo or a device by that name must not make the open wait.
 _LOCK_FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_PIN = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +57,31 @@ class Wait:
     Attributes:
         timeout_seconds: Give up after so long; None waits for ever, 0 does not wait.
         cancelled: Asked while waiting; True gives up.
-        on_wait: Called once, when it turns out that others hold the lock.
+        on_wait: Called once, when it turns out that others hold the lock, with who they are (`holders`).
         clock: Monotonic seconds.
         sleep: Lets so many seconds pass.
+        in_kernel: Wait in one call that only the lock ends, and so beside none of the first three. A file that is
+            deleted meanwhile is noticed when its holder is done. For whoever cannot let time pass, such as the actors
+            of the simulator.
+
+    Raises:
+        ValueError: `in_kernel` beside one of the first three.
     """
 
     timeout_seconds: float | None = None
     cancelled: Callable[[], bool] | None = None
-    on_wait: Callable[[], None] | None = None
+    on_wait: Callable[[tuple[Holder, ...]], None] | None = None
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    in_kernel: bool = False
 
-    @property
-    def blocks(self) -> bool:
-        """Whether nothing can end the wait but the lock: one blocking call then does."""
-        return self.timeout_seconds is None and self.cancelled is None and self.on_wait is None
+    def __post_init__(self) -> None:
+        if self.in_kernel and (self.timeout_seconds, self.cancelled, self.on_wait) != (None, None, None):
+            raise ValueError("a wait in the kernel ends with the lock: no timeout, no `cancelled`, no `on_wait`")
 
 
 FOR_EVER = Wait()
+IN_KERNEL = Wait(in_kernel=True)
 
 
 class Lock:
@@ -128,12 +140,16 @@ def lock_entry(path: str, *, dir_fd: int | None = None, kernel: Kernel = REAL, w
 
 
 def _lock(path: str, dir_fd: int | None, *, shared: bool, kernel: Kernel, wait: Wait) -> Lock:
+    operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    queue = None if wait.in_kernel else _Queue(path, dir_fd, kernel, wait)
     for _ in range(_REPLACED_MAX):
         fd = _open(path, dir_fd, kernel)
+        if fd is None:
+            continue
         held = False
         try:
-            _acquire(fd, path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, kernel, wait)
-            held = _has_name(fd, path, dir_fd, kernel)
+            asked = _flock(fd, path, operation, kernel) if queue is None else queue.stand(fd, operation)
+            held = asked and _has_name(fd, path, dir_fd, kernel)
         finally:
             if not held:
                 let_go(kernel, fd)
@@ -142,18 +158,17 @@ def _lock(path: str, dir_fd: int | None, *, shared: bool, kernel: Kernel, wait: 
     raise CacheInUseError(path, f"was replaced {_REPLACED_MAX} times while we locked it", "find out who deletes it")
 
 
-def _open(path: str, dir_fd: int | None, kernel: Kernel) -> int:
+def _open(path: str, dir_fd: int | None, kernel: Kernel) -> int | None:
+    """Open the file, made if need be; None when it was deleted between two looks."""
     try:
-        try:
-            fd = kernel.open(path, os.O_RDWR | os.O_CREAT | _LOCK_FLAGS, 0o666, dir_fd=dir_fd)
-        except PermissionError:
-            # A lock that we may only read can be held all the same (but on NFS, where flock needs it writable).
-            fd = kernel.open(path, os.O_RDONLY | _LOCK_FLAGS, dir_fd=dir_fd)
+        fd = _open_or_make(path, dir_fd, kernel)
     except OSError as error:
         # EISDIR: a directory; ELOOP: a symbolic link; ENXIO: a socket.
         if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENXIO):
             raise _no_lock(path) from error
         raise LockUnavailableError(path, error) from error
+    if fd is None:
+        return None
     regular = False
     try:
         regular = stat.S_ISREG(kernel.fstat(fd).st_mode)
@@ -165,6 +180,57 @@ def _open(path: str, dir_fd: int | None, kernel: Kernel) -> int:
     if not regular:
         raise _no_lock(path)
     return fd
+
+
+def _open_or_make(path: str, dir_fd: int | None, kernel: Kernel) -> int | None:
+    flags = os.O_RDWR | os.O_CREAT | _LOCK_FLAGS
+    if acts_for_others():
+        fd, foreign = _make_for_owner(path, dir_fd, kernel)
+        if fd is not None:
+            return fd
+        flags &= ~(os.O_CREAT if foreign else 0)
+    try:
+        return kernel.open(path, flags, 0o666, dir_fd=dir_fd)
+    except PermissionError as refusal:
+        try:
+            # A lock that we may only read can be held all the same (but on NFS, where flock needs it writable).
+            return kernel.open(path, os.O_RDONLY | _LOCK_FLAGS, dir_fd=dir_fd)
+        except FileNotFoundError:
+            # There is none, and we may not make it.
+            raise refusal from None
+    except FileNotFoundError:
+        if flags & os.O_CREAT:
+            raise
+        return None
+
+
+def _make_for_owner(path: str, dir_fd: int | None, kernel: Kernel) -> tuple[int | None, bool]:
+    """Make the file, if it is not there, in a directory that is somebody else's, for whom that is.
+
+    Returns:
+        The descriptor, None when it was not made; whether the directory is somebody else's.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    directory, _, name = path.rpartition("/")
+    try:
+        # Pinned, so that the file is made where the owner was read, whatever happens to the path.
+        pin = kernel.open(directory or ("/" if path.startswith("/") else "."), _PIN, dir_fd=dir_fd)
+    except OSError:
+        # The lock cannot be opened either, and that is the error to tell.
+        return None, False
+    try:
+        owner = foreign_owner(pin, kernel)
+        if owner is None:
+            return None, False
+        fd = kernel.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _LOCK_FLAGS, 0o666, dir_fd=pin)
+    except FileExistsError:
+        return None, True
+    finally:
+        let_go(kernel, pin)
+    give(fd, owner, kernel)
+    return fd, True
 
 
 def _no_lock(path: str) -> NotALockError:
@@ -183,13 +249,6 @@ def _has_name(fd: int, path: str, dir_fd: int | None, kernel: Kernel) -> bool:
     return (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino)
 
 
-def _acquire(fd: int, path: str, operation: int, kernel: Kernel, wait: Wait) -> None:
-    if wait.blocks:
-        _flock(fd, path, operation, kernel)
-    else:
-        _poll(fd, path, operation | fcntl.LOCK_NB, kernel, wait)
-
-
 def _flock(fd: int, path: str, operation: int, kernel: Kernel) -> bool:
     """One call; returns whether we have the lock. Around nothing else: what callbacks raise is no fault of the lock."""
     try:
@@ -202,22 +261,56 @@ def _flock(fd: int, path: str, operation: int, kernel: Kernel) -> bool:
     return True
 
 
-def _poll(fd: int, path: str, operation: int, kernel: Kernel, wait: Wait) -> None:
-    deadline = None if wait.timeout_seconds is None else wait.clock() + wait.timeout_seconds
-    pause = _POLL_SECONDS_MIN
-    told = False
-    while not _flock(fd, path, operation, kernel):
-        if not told and wait.on_wait is not None:
-            wait.on_wait()
-        told = True
+class _Queue:
+    """One wait, for whatever file has the name in turn: the deadline stays, and `on_wait` is called once."""
+
+    def __init__(self, path: str, dir_fd: int | None, kernel: Kernel, wait: Wait) -> None:
+        self._path = path
+        self._dir_fd = dir_fd
+        self._kernel = kernel
+        self._wait = wait
+        self._deadline = None if wait.timeout_seconds is None else wait.clock() + wait.timeout_seconds
+        self._pause = _POLL_SECONDS_MIN
+        self._told = False
+
+    def stand(self, fd: int, operation: int) -> bool:
+        """Ask for the lock until it is ours, or (False) the file has lost its name, so that having it is no use."""
+        while not _flock(fd, self._path, operation | fcntl.LOCK_NB, self._kernel):
+            try:
+                if not _has_name(fd, self._path, self._dir_fd, self._kernel):
+                    return False
+            except LockUnavailableError:
+                # The name cannot be looked at now; that others hold the lock is known, so we wait on.
+                pass
+            self._let_time_pass(fd)
+        return True
+
+    def _let_time_pass(self, fd: int) -> None:
+        wait = self._wait
+        if not self._told and wait.on_wait is not None:
+            wait.on_wait(self._holders(fd))
+        self._told = True
         if wait.cancelled is not None and wait.cancelled():
-            raise LockCancelledError(path, "is held by others", "the wait was cancelled; start again")
-        if deadline is not None:
-            left = deadline - wait.clock()
+            raise LockCancelledError(self._path, "is held by others", "the wait was cancelled; start again")
+        if self._deadline is not None:
+            left = self._deadline - wait.clock()
             if left <= 0:
-                raise CacheInUseError(
-                    path, f"is held by others, for {wait.timeout_seconds} s now", "wait longer, or ignore it by force"
-                )
-            pause = min(pause, left)
-        wait.sleep(pause)
-        pause = min(pause * 2, _POLL_SECONDS_MAX)
+                raise self._in_use(fd)
+            self._pause = min(self._pause, left)
+        wait.sleep(self._pause)
+        self._pause = min(self._pause * 2, _POLL_SECONDS_MAX)
+
+    def _holders(self, fd: int) -> tuple[Holder, ...]:
+        # Not at the top: most locks are free, and this is nothing to start with.
+        from cache_core.holders import holders_of  # noqa: PLC0415
+
+        return holders_of(fd, self._kernel)
+
+    def _in_use(self, fd: int) -> CacheInUseError:
+        from cache_core.holders import in_words  # noqa: PLC0415
+
+        holders, seconds = self._holders(fd), self._wait.timeout_seconds
+        waited = f", for {seconds:g} s now" if seconds else ""
+        return CacheInUseError(
+            self._path, f"is held by {in_words(holders)}{waited}", "wait longer, or ignore it by force", holders
+        )

@@ -90,7 +90,7 @@ def entry_lock(store: Store, entry: SourceEntry, work: Work, /) -> str:
         return found.archive
     store.enter_phase("lock")
     store.make_directories(entry.release)
-    with lock_entry(store.path(entry.lock), kernel=store.kernel):
+    with lock_entry(store.path(entry.lock), kernel=store.kernel, wait=store.wait):
         found = _look_up(store, entry)
         if found.archive is not None:
             return found.archive

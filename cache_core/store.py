@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from cache_core import buckets
 from cache_core.kernel import REAL
 from cache_core.layout import IGNORE_NAME, TAG_NAME, TAG_TEXT
-from cache_core.locks import lock_cache
+from cache_core.locks import FOR_EVER, Wait, lock_cache
 from cache_core.removal import remove_tree
 
 if TYPE_CHECKING:
@@ -69,12 +69,14 @@ class Store:
         identity: a word that no other live user of the cache has; temporary names carry it. No slash.
         kernel: makes the calls.
         enter_phase: told the name of each phase as it begins: ``look-up``, ``lock``, ``publish``.
+        wait: how to wait for locks that others hold.
     """
 
     root: str
     identity: str
     kernel: Kernel = REAL
     enter_phase: Callable[[str], None] = no_phase
+    wait: Wait = FOR_EVER
 
     def __post_init__(self) -> None:
         if not self.identity or "/" in self.identity:
@@ -104,7 +106,7 @@ class Store:
         """
         self.make_directories("")
         # Tagged under the lock: a cleaner must not meet the tag under its temporary name.
-        with lock_cache(self.root, shared=True, kernel=self.kernel) if locked else nullcontext():
+        with lock_cache(self.root, shared=True, kernel=self.kernel, wait=self.wait) if locked else nullcontext():
             self.prepare()
             yield
 

@@ -52,7 +52,7 @@ def _hardened(kernel: Kernel, root: str, identity: str) -> Cleaned:
     del identity
     # Another cleaner may have had the tag before it stopped; that this is a cache, and nobody's home or working
     # directory, the simulator knows.
-    report = clean_sync(root, kernel=kernel, untagged=True, surroundings=NOWHERE)
+    report = clean_sync(root, kernel=kernel, untagged=True, surroundings=NOWHERE, wait_in_kernel=True)
     if report.empty:
         return Cleaned(report.files_removed, report.directories_removed)
     left = report.left[0] if report.left else None

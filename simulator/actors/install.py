@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cache_core.buckets import SourceEntry, WheelEntry, archive, index_id
+from cache_core.locks import IN_KERNEL
 from cache_core.protocols import PROTOCOLS, Work
 from cache_core.store import Store, read_all, write_all
 from simulator.actors.toolchains.base import BuildRequest
@@ -94,7 +95,7 @@ def install(kernel: Kernel, job: InstallJob, enter_phase: Callable[[str], None])
     Raises:
         Exception: what the toolchain raised, or OSError, or CacheError for a lock: the install failed.
     """
-    store = Store(job.cache, job.identity, kernel, enter_phase)
+    store = Store(job.cache, job.identity, kernel, enter_phase, IN_KERNEL)
     index = index_id(job.index_url)
     enter_phase(LOOK_UP)
     with store.in_use(job.cache_lock):

@@ -77,7 +77,7 @@ def command(
                 timeout=timeout,
                 progress=progress.show if sys.stderr.isatty() else None,
                 cancelled=interruption,
-                on_wait=lambda: note(
+                on_wait=lambda _: note(
                     f"waiting for builds that use '{path}'; --force goes on without, --timeout gives up"
                 ),
             )

@@ -34,7 +34,7 @@ _BY_PATH = _MAKES_A_NAME | _OPENS | {"unlink", "rmdir", "chmod", "utime", "stat"
 
 # Which operations can fail with which errno (section ERRORS of their man pages).
 ERRNO_OPERATIONS: dict[str, frozenset[str]] = {
-    "EIO": _BY_PATH | {"read", "write", "fstat", "fchmod"},
+    "EIO": _BY_PATH | {"read", "write", "fstat", "fchmod", "fchown"},
     "ENOSPC": _MAKES_A_NAME | {"write"},
     "EACCES": _BY_PATH,
     "EMFILE": _OPENS,

@@ -164,6 +164,10 @@ class Calls(Stepper):
         """As `Kernel.fchmod`."""
         return self._make(("fchmod", self._of(fd), None, mode, None, REAL.fchmod, (fd, mode), None))
 
+    def fchown(self, fd: int, uid: int, gid: int) -> Any:
+        """As `Kernel.fchown`; whose it becomes is not recorded."""
+        return self._make(("fchown", self._of(fd), None, None, None, REAL.fchown, (fd, uid, gid), None))
+
     def chmod_descriptor(self, fd: int, mode: int) -> Any:
         """As `Kernel.chmod_descriptor`."""
         return self._make(("chmod", self._of(fd), None, mode, None, REAL.chmod_descriptor, (fd, mode), None))

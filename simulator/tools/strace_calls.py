@@ -287,5 +287,6 @@ _DECODERS: dict[str, _Decoder] = {
     "symlink": _symlink, "symlinkat": _symlinkat, "readlink": _readlink, "readlinkat": _readlinkat,
     "stat": _stat("stat"), "lstat": _stat("lstat"), "fstat": _fstat, "newfstatat": _newfstatat,
     "chmod": _chmod, "fchmod": _fchmod, "fchmodat": _fchmodat, "fchmodat2": _fchmodat, "syscall_0x1c4":
-    _fchmodat2_by_number, "utimensat": _utimensat, "flock": _flock,
+    _fchmodat2_by_number, "fchown": _by_descriptor("fchown"), "utimensat": _utimensat,
+    "flock": _flock,
 }  # fmt: skip

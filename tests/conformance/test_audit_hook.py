@@ -24,6 +24,7 @@ EVENTS_OF = {
     "listdir": _LISTINGS, "scandir": _LISTINGS,
     "mkdir": ("os.mkdir",), "rmdir": ("os.rmdir",), "unlink": ("os.remove",), "rename": ("os.rename",),
     "link": ("os.link",), "symlink": ("os.symlink",), "chmod": ("os.chmod",), "fchmod": ("os.chmod",),
+    "fchown": ("os.chown",),
     "utime": ("os.utime",), "flock": ("fcntl.flock",),
 }  # fmt: skip
 # Made through ctypes where the system has the better call.

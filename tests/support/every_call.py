@@ -103,6 +103,7 @@ def modes(kernel, root, top):
     fd = kernel.open(f"{root}/closed", os.O_RDONLY | os.O_DIRECTORY)
     kernel.fchmod(fd, 0o755)
     kernel.chmod(fd, 0o711)
+    kernel.fchown(fd, os.geteuid(), os.getegid())
     kernel.close(fd)
     kernel.rmdir(f"{root}/closed")
 

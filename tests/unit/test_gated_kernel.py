@@ -28,6 +28,7 @@ def every_call(cache):
         kernel.write(fd, b"hello")
         kernel.fstat(fd)
         kernel.fchmod(fd, 0o600)
+        kernel.fchown(fd, os.geteuid(), os.getegid())
         kernel.close(fd)
         fd = kernel.open(f"{cache}/d/f", os.O_RDONLY)
         kernel.read(fd, 100)
@@ -61,10 +62,10 @@ def every_call(cache):
 
 
 EVERY_CALL = [
-    "mkdir d", "opendir d", "create-excl d/f", "write d/f", "fstat d/f", "fchmod d/f", "close d/f", "open d/f",
-    "read d/f", "close d/f", "link d/f", "symlink d/s", "readlink d/s", "stat d/s", "lstat d/s", "chmod d/f",
-    "utime d/f", "rename d/g", "listdir d", "scandir d", "stat d/s", "opendir .", "chmod .", "close .", "mount-id d",
-    "unlink d/h", "unlink d/f", "unlink d/s", "close d", "rmdir d",
+    "mkdir d", "opendir d", "create-excl d/f", "write d/f", "fstat d/f", "fchmod d/f", "fchown d/f", "close d/f",
+    "open d/f", "read d/f", "close d/f", "link d/f", "symlink d/s", "readlink d/s", "stat d/s", "lstat d/s",
+    "chmod d/f", "utime d/f", "rename d/g", "listdir d", "scandir d", "stat d/s", "opendir .", "chmod .", "close .",
+    "mount-id d", "unlink d/h", "unlink d/f", "unlink d/s", "close d", "rmdir d",
 ]  # fmt: skip
 
 

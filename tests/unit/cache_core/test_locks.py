@@ -8,8 +8,8 @@ import os
 
 import pytest
 
-from cache_core.errors import CacheInUseError, LockCancelledError, LockUnavailableError, NotALockError
-from cache_core.locks import Wait, lock_cache, lock_entry
+from cache_core.errors import CacheInUseError, LockUnavailableError, NotALockError
+from cache_core.locks import FOR_EVER, IN_KERNEL, Wait, lock_cache, lock_entry
 
 AT_ONCE = Wait(timeout_seconds=0)
 
@@ -134,16 +134,25 @@ def test_a_file_system_without_flock_is_not_in_use(place, watching):
         lock_cache(str(place), shared=False, kernel=watching(refuse=refuse), wait=AT_ONCE)
 
 
-@pytest.mark.parametrize("call", ["open", "fstat", "flock", "lstat"])
-@pytest.mark.parametrize("number", [errno.EIO, errno.ENOMEM, errno.EINTR, errno.EAGAIN])
-def test_what_the_system_refuses_is_a_lock_that_cannot_be_had(place, watching, call, number):
+# To one who polls, EAGAIN of flock is no refusal but says that others hold it.
+REFUSALS = [
+    (call, number, wait)
+    for call in ("open", "fstat", "flock", "lstat")
+    for number in (errno.EIO, errno.ENOMEM, errno.EINTR, errno.EAGAIN)
+    for wait in (FOR_EVER, IN_KERNEL)
+    if (call, number, wait) != ("flock", errno.EAGAIN, FOR_EVER)
+]
+
+
+@pytest.mark.parametrize(("call", "number", "wait"), REFUSALS)
+def test_what_the_system_refuses_is_a_lock_that_cannot_be_had(place, watching, call, number, wait):
     start = len(os.listdir("/proc/self/fd"))
 
     def refuse(name, arguments):
         return OSError(number, "injected") if name == call else None
 
     with pytest.raises(LockUnavailableError, match="injected") as caught:
-        lock_cache(str(place), shared=False, kernel=watching(refuse=refuse))
+        lock_cache(str(place), shared=False, kernel=watching(refuse=refuse), wait=wait)
     assert caught.value.errno == number
     assert len(os.listdir("/proc/self/fd")) == start
 
@@ -181,24 +190,25 @@ def test_a_lock_is_given_up_whatever_close_says(place, watching, number):
     lock_cache(str(place), shared=False, wait=AT_ONCE).release()
 
 
-def test_waiting_for_ever_is_one_blocking_call(place, watching):
+def test_waiting_in_the_kernel_is_one_blocking_call(place, watching):
     kernel = watching()
-    lock_cache(str(place), shared=False, kernel=kernel).release()
+    lock_cache(str(place), shared=False, kernel=kernel, wait=IN_KERNEL).release()
     assert [arguments[1] for name, arguments in kernel.calls if name == "flock"] == [fcntl.LOCK_EX]
 
 
-def test_cancelled_while_waiting(place):
-    asked = []
+@pytest.mark.parametrize("wait", [FOR_EVER, IN_KERNEL], ids=["polling", "in-kernel"])
+def test_a_free_lock_costs_the_same_five_calls_however_one_would_wait(place, watching, wait):
+    """What a simulated run records: how we would have waited must not show."""
+    kernel = watching()
+    lock = lock_cache(str(place), shared=True, kernel=kernel, wait=wait)
+    assert [name for name, _ in kernel.calls] == ["open", "fstat", "flock", "lstat", "fstat"]
+    lock.release()
 
-    def cancelled():
-        asked.append(1)
-        return len(asked) == 3
 
-    start = len(os.listdir("/proc/self/fd"))
-    with lock_cache(str(place), shared=False), pytest.raises(LockCancelledError):
-        lock_cache(str(place), shared=False, wait=Wait(cancelled=cancelled, sleep=lambda _: None))
-    assert len(asked) == 3
-    assert len(os.listdir("/proc/self/fd")) == start
+@pytest.mark.parametrize("beside", [{"timeout_seconds": 0}, {"cancelled": bool}, {"on_wait": print}])
+def test_what_waits_in_the_kernel_cannot_do_anything_else_meanwhile(beside):
+    with pytest.raises(ValueError, match="in the kernel"):
+        Wait(in_kernel=True, **beside)
 
 
 def test_a_lock_goes_with_its_holder(place):
