@@ -87,6 +87,33 @@ def remove_unit(
             let_go(kernel, fd)
 
 
+def work_off(
+    take: Callable[[], Unit | None],
+    remove: Callable[[Unit, Options], Removal],
+    options: Options,
+    note: Callable[[Removal], None],
+    stop: Callable[[], bool],
+) -> None:
+    """What each worker of a crew does: take units until there are none, and note what it has done so far.
+
+    Args:
+        take: Gives the next unit; None when there is none.
+        remove: Removes one.
+        options: The caller's; only what to measure is taken from them.
+        note: Told the sum of all units so far, the one at work included.
+        stop: Asked at each directory and every few hundred entries.
+    """
+    done = nothing_but()
+
+    def tell(now: Progress) -> None:
+        note(total((done, Removal(now.files_removed, now.directories_removed, now.bytes_freed, 0, (), False))))
+
+    how = Options(options.measure, tell, stop, rescans=0, provisional=True)
+    while not stop() and (unit := take()) is not None:
+        done = total((done, remove(unit, how)))
+        note(done)
+
+
 class Forked:
     """Workers that are forked: for a process of our own, with one thread.
 
@@ -214,25 +241,18 @@ class _Job:
             os._exit(0)
 
     def _work(self, worker: int, stop: Callable[[], bool]) -> None:
-        done = nothing_but()
-
-        def tell(now: Progress) -> None:
+        def note(done: Removal) -> None:
             self._counts.note(
-                worker,
-                done.files_removed + now.files_removed,
-                done.directories_removed + now.directories_removed,
-                done.bytes_freed + now.bytes_freed,
+                worker, done.files_removed, done.directories_removed, done.bytes_freed, done.permissions_repaired
             )
             if worker == 0:
                 self._tell()
 
-        how = Options(self._options.measure, tell, stop, rescans=0, provisional=True)
-        while not stop() and (index := os.read(self._queue, _INDEX_BYTES)):
-            one = self._remove(self._units[int.from_bytes(index, "little")], how)
-            done = total((done, one))
-            self._counts.note(
-                worker, done.files_removed, done.directories_removed, done.bytes_freed, done.permissions_repaired
-            )
+        work_off(self._take, self._remove, self._options, note, stop)
+
+    def _take(self) -> Unit | None:
+        index = os.read(self._queue, _INDEX_BYTES)
+        return self._units[int.from_bytes(index, "little")] if index else None
 
     def _told_to_stop(self) -> bool:
         if not self._counts.stopped and self._options.cancelled is not None and self._options.cancelled():

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from cache_core.errors import CacheError
 from cache_core.protocols import BUILD_IN_PLACE
 from simulator.actors.cleaners import CLEANERS, Cleaned
+from simulator.actors.crew import Cleaning
 from simulator.actors.install import InstallJob, install, source_entry
 from simulator.actors.interpreter import PYTHON_VERSION
 from simulator.actors.toolchains import TOOLCHAINS
@@ -205,15 +206,15 @@ class _Run:
     async def _play_storm(self, current: _Round) -> tuple[CleanerOutcome, ...]:
         parties = self._storm_parties(current)
         observer = self._options.observer
-        actors = [party.actor for party in parties]
-        if observer:
-            observer.storm_begins(current.number, actors)
-        gate = await self._play(current, parties, self._strategy, "schedule")
         builds = len(self._build_names())
+        cleaners = len(self._scenario.cleaners_during)
+        if observer:
+            observer.storm_begins(current.number, [party.actor for party in parties[: builds + cleaners]])
+        gate = await self._play(current, parties, self._strategy, "schedule")
         outcomes = tuple(self._build_outcome(party, gate) for party in parties[:builds])
         middle = tuple(
             self._cleaner_outcome(current, name, party, None)
-            for name, party in zip(self._scenario.cleaners_during, parties[builds:], strict=True)
+            for name, party in zip(self._scenario.cleaners_during, parties[builds:][:cleaners], strict=True)
         )
         residue = read_residue(current.stage.cache)
         if observer:
@@ -241,10 +242,14 @@ class _Run:
         for index, name in enumerate(names):
             actor = Actor(name, index, faults.get(name))
             parties.append(Party(actor, self._build_function(current, actor), BUILD_FAILURES))
+        cleanings = []
         for place, cleaner in enumerate(scenario.cleaners_during):
             name = "cleaner" if place == 0 else f"cleaner-{place + 1}"
-            actor = Actor(name, len(names) + place, faults.get(name))
-            parties.append(Party(actor, self._cleaner_function(current, actor, cleaner), CLEANER_FAILURES))
+            actor = Actor(name, len(parties), faults.get(name))
+            cleanings.append(Cleaning(actor, cleaner, current.stage.cache))
+            parties.append(Party(actor, cleanings[-1].clean, CLEANER_FAILURES))
+        for number, cleaning in enumerate(cleanings, 1):
+            parties += cleaning.helpers(len(parties), number, faults)
         return parties
 
     def _build_function(self, current: _Round, actor: Actor) -> Callable[[GatedKernel], None]:
@@ -294,12 +299,15 @@ class _Run:
             left = tuple(current.stage.left_in_cache())
             outcome = cleaner_outcome(name, cleaned, current.stage.cache, empty=not left, killed=False)
         else:
-            actor = Actor("cleaner", 0, faults_by_actor(self._scenario.faults).get("cleaner"))
-            party = Party(actor, self._cleaner_function(current, actor, name), CLEANER_FAILURES)
+            faults = faults_by_actor(self._scenario.faults)
+            actor = Actor("cleaner", 0, faults.get("cleaner"))
+            cleaning = Cleaning(actor, name, current.stage.cache)
+            party = Party(actor, cleaning.clean, CLEANER_FAILURES)
             if observer:
                 observer.cleaner_begins(current.number, name, [actor])
             alone = STRATEGIES["round-robin"](self._scenario.schedule)
-            deadlock = (await self._play(current, [party], alone, f"cleaner-{name}")).deadlock
+            parties = [party, *cleaning.helpers(1, 1, faults)]
+            deadlock = (await self._play(current, parties, alone, f"cleaner-{name}")).deadlock
             left = tuple(current.stage.left_in_cache())
             outcome = self._cleaner_outcome(current, name, party, not left)
         if observer:
@@ -308,17 +316,6 @@ class _Run:
         evidence = CleanerEvidence(self._scenario, current.stage, outcome, left, deadlock)
         for oracle in CLEANER_ORACLES.values():
             self._violations += oracle(evidence)
-
-    @staticmethod
-    def _cleaner_function(current: _Round, actor: Actor, name: str) -> Callable[[GatedKernel], Cleaned]:
-        cleaner = CLEANERS[name]
-        root = current.stage.cache
-        actor.phase = name
-
-        def clean(kernel: GatedKernel) -> Cleaned:
-            return cleaner.run(kernel, root, actor.name)
-
-        return clean
 
     @staticmethod
     def _cleaner_outcome(current: _Round, name: str, party: Party, empty: bool | None) -> CleanerOutcome:

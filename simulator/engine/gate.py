@@ -37,6 +37,9 @@ LOOK_EVERY_STEPS = 200
 # A reason to stop: the sandbox is full, or the process may not open more files.
 LACKING = "lacking"
 
+# What an actor waits for that is no lock has a name that starts so; paths are relative and never do.
+EVENT = "/event/"
+
 _by_index = attrgetter("index")
 
 
@@ -107,11 +110,18 @@ class Gate:
 
     def block(self, actor: Actor, lock: str) -> Actor | None:
         """`actor` found `lock` held by another: it cannot move until it is released. Who moves now."""
-        self._settle(actor)
+        arriving = actor.status == STARTING
+        if arriving:
+            self._starting -= 1
+            actor.settled = len(self.steps)
+        else:
+            self._settle(actor)
+            self._enabled.remove(actor)
         actor.status = BLOCKED
         actor.waits_for = lock
-        self._enabled.remove(actor)
-        return self._pick(actor)
+        if self._starting:
+            return None
+        return self._pick(self.actors[0] if arriving else actor)
 
     def stall(self, actor: Actor) -> Actor | None:
         """`actor` stands still until nobody else can move. Who moves now."""
@@ -223,7 +233,11 @@ class Gate:
             self._enable(actor)
         if not again and blocked:
             self.deadlock = Deadlock(
-                tuple((actor.name, actor.waits_for or "", self._holders(actor.waits_for)) for actor in blocked)
+                tuple(
+                    (actor.name, actor.waits_for or "", self._holders(actor.waits_for))
+                    for actor in blocked
+                    if not (actor.waits_for or "").startswith(EVENT)
+                )
             )
             self.halt("deadlock")
         return bool(again)

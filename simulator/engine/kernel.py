@@ -21,6 +21,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from cache_core.kernel import REAL
+from simulator.engine.gate import EVENT
 from simulator.engine.listing import sorted_entries
 from simulator.engine.quiet import KINDS, quiet_calls
 from simulator.engine.step import UNLOCK, StallRequested, Stepper
@@ -289,6 +290,30 @@ class GatedKernel(Calls):
             except BlockingIOError:
                 self._actor.steps -= 1
                 self._suspend(self._gate.block(self._actor, call[1]))
+
+    # What processes of one program do with each other; no steps, as no file system sees it.
+
+    def await_event(self, event: str) -> None:
+        """Wait for `tell`. May return without one: look whether what was waited for is there."""
+        if self._actor.dead:
+            raise ActorKilled(self._actor.name)
+        self._suspend(self._gate.block(self._actor, EVENT + event))
+        if self._actor.dead:
+            raise ActorKilled(self._actor.name)
+
+    def tell(self, event: str) -> None:
+        """Wake whoever waits for the event."""
+        self._gate.release(EVENT + event)
+
+    def fork(self, child: GatedKernel) -> dict[int, int]:
+        """Give another actor copies of all our descriptors, and with them our locks; returns its number for each."""
+        numbers: dict[int, int] = {}
+        for fd, path in self._actor.descriptors.items():
+            copy = numbers[fd] = os.dup(fd)
+            child._actor.descriptors[copy] = path
+            if fd in self._actor.locks:
+                child._actor.locks[copy] = self._actor.locks[fd]
+        return numbers
 
 
 class AsyncGatedKernel(Calls):

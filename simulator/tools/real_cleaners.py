@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from cache_core.crew import ALONE
 from cache_core.errors import CacheError
 from cache_core.kernel import REAL
 from simulator.actors.cleaners import CLEANERS, Cleaned
@@ -69,7 +70,7 @@ class RealCleaners:
         if name in self._ready:
             return await self._clean_really(self._ready[name], cache)
         try:
-            return await trio.to_thread.run_sync(CLEANERS[name].run, REAL, cache, "cleaner")
+            return await trio.to_thread.run_sync(CLEANERS[name].run, REAL, cache, "cleaner", ALONE)
         except _FAILURES as error:
             number = error.errno if isinstance(error, OSError) else None
             return Cleaned(error=f"{type(error).__name__}: {error}", errno=number)
