@@ -172,7 +172,8 @@ def _require_cache(root: Root, kernel: Kernel, *, untagged: bool) -> None:
 
 
 def _would_do(root: Root, wish: Wish) -> CleanReport:
-    found = audit_open(root.fd, root.path, kernel=wish.kernel, cancelled=wish.options.cancelled)
+    options = wish.options
+    found = audit_open(root.fd, root.path, kernel=wish.kernel, cancelled=options.cancelled, told=options.removed)
     counts = (found.files, found.directories - found.directories_held, found.bytes_here_only)
     left = found.unreadable
     return CleanReport(root.path, found.empty, *counts, 0, left, 0, dry_run=True, cancelled=found.cancelled)

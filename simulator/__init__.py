@@ -11,7 +11,7 @@ The program as a function:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from simulator.outcome import RunReport

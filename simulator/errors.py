@@ -37,11 +37,16 @@ class MachineError(CachestormError):
 
 
 class InterruptedRunError(CachestormError):
-    """A signal ended the run; everything it made is removed."""
+    """A signal ended the run; everything it made is removed.
+
+    Attributes:
+        report: what was done until then, where that is worth saying; for the error document.
+    """
 
     def __init__(self, signal_number: int, signal_name: str) -> None:
         super().__init__("interrupted", signal_name, f"interrupted by {signal_name}; everything is cleaned up")
         self.exit_code = 128 + signal_number
+        self.report: dict[str, object] | None = None
 
 
 class InternalError(CachestormError):

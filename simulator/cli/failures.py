@@ -34,6 +34,7 @@ _BAD_PATHS = (
 # The library speaks of arguments; at the command line they are options.
 _OPTIONS = {
     cache_errors.NotACacheError: "--untagged",
+    cache_errors.LinkedRootError: "--follow-root",
     cache_errors.MountedRootError: "leave out --remove-root",
     cache_errors.CacheInUseError: "--timeout, --force",
 }
@@ -49,12 +50,14 @@ class Failure:
         kind: A word for scripts.
         value: What was wrong, as given; may be empty.
         message: What is wrong and what to do: a line, or one for each of several mistakes.
+        report: What was done before a signal came; None of what leaves nothing done.
     """
 
     exit: int
     kind: str
     value: str
     message: str
+    report: dict[str, object] | None = None
 
     def document(self) -> dict[str, object]:
         """The `cachestorm/error/1` document."""
@@ -64,12 +67,15 @@ class Failure:
             "kind": self.kind,
             "value": cache_errors.path_fields(self.value)["path"],
             "message": cache_errors.path_fields(self.message)["path"],
+            **({} if self.report is None else {"report": self.report}),
         }
 
 
 def failure_of(error: BaseException) -> Failure:
     """What an error means to the user."""
     error = _innermost(error)
+    if isinstance(error, InterruptedRunError):
+        return Failure(error.exit_code, error.kind, error.value, error.message, error.report)
     if isinstance(error, CachestormError):
         return Failure(error.exit_code, error.kind, error.value, error.message)
     if isinstance(error, cache_errors.CacheError):

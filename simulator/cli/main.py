@@ -119,9 +119,23 @@ def _failed_writes_told() -> Iterator[None]:
         raise MachineError("space", error.strerror or "", reason) from error
 
 
+def exit_code_of(error: BaseException, *, as_json: bool) -> int:
+    """Show an error that ended a command without click: its exit code, as click's way would have it."""
+    try:
+        with _failed_writes_told():
+            raise error  # noqa: TRY301 - what becomes of it decides the exit code
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - as in `Program.main`
+        return _show(failure, as_json=as_json, debug=False)
+
+
 def _show(error: BaseException, *, as_json: bool, debug: bool) -> int:
     try:
-        return report(error, as_json=as_json, debug=debug)
+        code = report(error, as_json=as_json, debug=debug)
+        # What was printed before, too: it must not fail at exit.
+        sys.stdout.flush()
+        return code  # noqa: TRY300 - the flush decides
     except BrokenPipeError:
         _silence_stdout()
         return BROKEN_PIPE
@@ -160,7 +174,7 @@ def program(ctx: click.Context) -> None:
 
 
 def entry() -> NoReturn:
-    """The console script."""
+    """The program through click; what the console script does with everything but a plain `clean` (`entry`)."""
     settle()
     program.main(prog_name="cachestorm", obj=OWN_PROCESS)
     raise AssertionError("click exits")

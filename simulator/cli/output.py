@@ -1,17 +1,21 @@
-"""Where output goes: documents and reports to stdout, everything else to stderr."""
+"""Where output goes: documents and reports to stdout, everything else to stderr.
+
+Imports nothing: `clean` starts with it.
+"""
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 def print_document(document: Mapping[str, object]) -> None:
     """One JSON document on one line, at once."""
+    import json  # noqa: PLC0415
+
     print(json.dumps(document), flush=True)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simulator.cli.durations import seconds_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
 # The context object of a process that is all ours: it may fork and give up its privileges.
 OWN_PROCESS = "own process"
 
-_DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|h)?", re.ASCII)
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _SEEDS = re.compile(r"(?P<first>[0-9]+):(?P<end>[0-9]+)", re.ASCII)
 
 
@@ -29,10 +29,10 @@ class Duration(click.ParamType[float]):
         """Seconds."""
         if isinstance(value, int | float):
             return float(value)
-        match = _DURATION.fullmatch(value)
-        if match is None:
+        seconds = seconds_of(value)
+        if seconds is None:
             self.fail(f"'{value}' is no duration, such as 20ms, 1.5s or 2m", param, ctx)
-        return float(match["number"]) * _SECONDS[match["unit"]]
+        return seconds
 
 
 class SeedRange(click.ParamType[range]):

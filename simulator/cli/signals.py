@@ -2,35 +2,33 @@
 
 A handler that raises could strike in the middle of the cleaning up; one that notes cannot, however often the user
 presses Ctrl-C. Costs: what waits must ask. Only while input is read, which may wait for ever and has nothing to clean
-up, does a signal raise at once (`at_once`).
+up, does a signal raise at once (`at_once`). Imports nothing heavy: `clean` starts with it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import signal
-from typing import TYPE_CHECKING, Self
 
-import click
-
-from simulator.cli.parameters import OWN_PROCESS
 from simulator.errors import InterruptedRunError
-from simulator.ground.confined import ENDING_SIGNALS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import FrameType, TracebackType
+    from typing import Self
 
-
-def _is_own_process() -> bool:
-    context = click.get_current_context(silent=True)
-    return context is not None and context.obj == OWN_PROCESS
+# As `ground.confined` has them, which `clean` must not load: a test holds the two together.
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption:
-    """Whether a signal asked us to end; use as a context manager. A signal that was ignored stays so (nohup)."""
+    """Whether a signal asked us to end; use as a context manager. A signal that was ignored stays so (nohup).
 
-    def __init__(self) -> None:
+    Args:
+        own_process: Whether the process ends with what is interrupted; None when click's context tells.
+    """
+
+    def __init__(self, *, own_process: bool | None = None) -> None:
+        self._own_process = own_process
         self._number = 0
         self._raises = False
         self._before: dict[signal.Signals, signal._HANDLER] = {}
@@ -47,7 +45,7 @@ class Interruption:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         # Our own process is about to end with the signal's exit code; asked again, it must not die of the asking.
-        ends = self._number and _is_own_process()
+        ends = self._number and (is_own_process() if self._own_process is None else self._own_process)
         for number, before in self._before.items():
             signal.signal(number, signal.SIG_IGN if ends else before)
 
@@ -69,18 +67,45 @@ class Interruption:
         if self._number:
             raise self.error()
 
-    @contextlib.contextmanager
-    def at_once(self) -> Iterator[None]:
+    def at_once(self) -> _AtOnce:
         """A block that reads what the user gives, and that a signal ends by InterruptedRunError."""
-        self._raises = True
-        try:
+        return _AtOnce(self)
+
+    def raises(self, whether: bool) -> None:
+        """Whether a signal raises from now on, one that came before included."""
+        self._raises = whether
+        if whether:
             self.check()
-            yield
-        finally:
-            self._raises = False
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
         self._number = self._number or number
         if self._raises:
             raise self.error()
+
+
+class _AtOnce:
+    def __init__(self, interruption: Interruption) -> None:
+        self._interruption = interruption
+
+    def __enter__(self) -> None:
+        try:
+            self._interruption.raises(True)
+        except InterruptedRunError:
+            self._interruption.raises(False)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._interruption.raises(False)
+
+
+def is_own_process() -> bool:
+    """Whether click's context says that the process ends with the command."""
+    import click  # noqa: PLC0415
+
+    from simulator.cli.parameters import OWN_PROCESS  # noqa: PLC0415
+
+    context = click.get_current_context(silent=True)
+    return context is not None and context.obj == OWN_PROCESS

@@ -11,9 +11,11 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import TYPE_CHECKING, TextIO, cast
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from _typeshed import ReadableBuffer
 
 _STDERR = 2
@@ -38,7 +40,7 @@ def settle() -> None:
 
 
 def _nowhere(mode: str) -> TextIO:
-    return cast("TextIO", open(os.devnull, mode, encoding="utf-8"))
+    return open(os.devnull, mode, encoding="utf-8")  # type: ignore[return-value]
 
 
 class _Lossy(io.FileIO):

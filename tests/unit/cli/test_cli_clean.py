@@ -4,7 +4,10 @@ import signal
 
 import pytest
 
+from cache_core import clean_sync
 from cache_core.layout import TAG_TEXT
+from simulator.cli import cleaning
+from simulator.cli.listed import Listing
 
 
 @pytest.fixture
@@ -120,20 +123,43 @@ def test_a_cache_in_use_is_waited_for_until_the_timeout(cachestorm, cache):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_it_cleans(cachestorm, cache, monkeypatch, number):
-    from cache_core import cleaner
+    told = Listing.removed
 
-    real = cleaner.remove_contents
+    def struck(listing, path):
+        told(listing, path)
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Listing, "removed", struck)
+    result = cachestorm("clean", cache, "--verbose", "--json")
+    assert result.exit_code == 128 + number
+    document = result.document
+    assert (document["kind"], document["value"]) == ("interrupted", signal.Signals(number).name)
+    assert "run it again to finish" in document["message"]
+    *listed, message = result.stderr.splitlines()
+    assert message == f"cachestorm: {document['message']}"
+    report = document["report"]
+    assert report["files_removed"] + report["directories_removed"] == len([line for line in listed if ":" not in line])
+    assert listed
+    assert report["empty"] is False
+    assert report["left"]
+    # What was done is done, and the rest goes with the next run.
+    monkeypatch.undo()
+    assert cachestorm("clean", cache).exit_code == 0
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_signal_when_all_is_done(cachestorm, cache, monkeypatch, options):
+    done = clean_sync(str(cache))
 
     def struck(*arguments, **keywords):
-        os.kill(os.getpid(), number)
-        return real(*arguments, **keywords)
+        os.kill(os.getpid(), signal.SIGINT)
+        return done
 
-    monkeypatch.setattr(cleaner, "remove_contents", struck)
-    result = cachestorm("clean", cache, "--json")
-    assert result.exit_code == 128 + number
-    assert result.document["kind"] == "interrupted"
-    assert "run it again to finish" in result.document["message"]
-    assert len(result.stderr.splitlines()) == 1
+    monkeypatch.setattr(cleaning, "clean_sync", struck)
+    result = cachestorm("clean", cache, *options)
+    assert result.exit_code == 130
+    assert "interrupted by SIGINT when all was done: 2 files and 5 directories" in result.stderr
+    assert "run it again" not in result.stderr
 
 
 def test_names_are_shown_without_control_characters(cachestorm, cache):
