@@ -174,6 +174,21 @@ def _require_cache(root: Root, kernel: Kernel, *, untagged: bool) -> None:
 def _would_do(root: Root, wish: Wish) -> CleanReport:
     options = wish.options
     found = audit_open(root.fd, root.path, kernel=wish.kernel, cancelled=options.cancelled, told=options.removed)
-    counts = (found.files, found.directories - found.directories_held, found.bytes_here_only)
-    left = found.unreadable
-    return CleanReport(root.path, found.empty, *counts, 0, left, 0, dry_run=True, cancelled=found.cancelled)
+    files, directories, freed = found.files, found.directories - found.directories_held, found.bytes_here_only
+    if wish.residue_only:
+        files = sum(item.files for item in found.residue)
+        directories = sum(item.directories for item in found.residue)
+        freed = sum(item.bytes for item in found.residue)
+    return CleanReport(
+        root.path,
+        found.empty,
+        files,
+        directories,
+        freed,
+        0,
+        found.unreadable,
+        0,
+        dry_run=True,
+        residue_only=wish.residue_only,
+        cancelled=found.cancelled,
+    )

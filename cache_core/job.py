@@ -77,7 +77,7 @@ class Job:
             self._enclose()
             removal = self._remove()
             # The place that we made ourselves does not count.
-            counted = removal.directories_removed - self._trash.is_gone()
+            counted = removal.directories_removed - self._trash.end()
             return self._report(replace(removal, directories_removed=counted), state)
         except LockCancelledError:
             return self._report(total([*self._no_locks, nothing_but(cancelled=True)]), LOCK_NOT_TAKEN)
@@ -139,7 +139,7 @@ class Job:
 
     def _remove(self) -> Removal:
         if self._wish.residue_only:
-            removal = remove_residue(self._root.fd, kernel=self._kernel, options=self._options)
+            removal = remove_residue(self._root.fd, self._trash, kernel=self._kernel, options=self._options)
             return total([*self._no_locks, removal])
         names = judge(self._root.fd, kernel=self._kernel)
         self._long_tag = TAG_NAME in names.content and self._is_tagged()

@@ -4,9 +4,10 @@ Residue is what `audit` lists as such, defined in `wholeness`: partial trees, te
 that a poisoned directory spoils, each with all that is in it.
 
 Guarantees: the promises of `removal`; nothing is removed but what is residue or in residue, so whatever a look-up found
-whole before is found afterwards. "None is left" is what a second audit says: a place that could not be looked into,
-where there may be residue, is left and named, and so is residue that has come meanwhile. A read-only directory of ours
-that residue is in gets its mode back.
+whole before is found afterwards. Directories are detached first (`trash`): nobody sees half of one, and one that cannot
+be removed is out of the builds' way all the same. "None is left" is what a second audit says: a place that could not be
+looked into, where there may be residue, is left and named, and so is residue that has come meanwhile. A read-only
+directory of ours that residue is in gets its mode back.
 
 Under the exclusive lock of the cache every temporary name is stale, for whoever makes one holds the lock shared.
 Without it (forced, not to be had, or builds that take none, such as pip's and those of uv before it had the lock) the
@@ -37,15 +38,18 @@ if TYPE_CHECKING:
 
     from cache_core.audit import AuditReport
     from cache_core.kernel import Kernel
+    from cache_core.trash import Trash
 
+_TURNS = {"dangling": 0, "trash": 2}
 _APPEARED = "appeared while residue was removed: still in use"
 
 
-def remove_residue(root_fd: int, *, kernel: Kernel = REAL, options: Options = DEFAULT) -> Removal:
+def remove_residue(root_fd: int, trash: Trash, *, kernel: Kernel = REAL, options: Options = DEFAULT) -> Removal:
     """Remove the residue in a cache.
 
     Args:
         root_fd: The cache's root.
+        trash: Where directories are moved before they are removed.
         kernel: Where the calls go.
         options: How to remove; whom to tell of what, as if it were one removal below the root.
     """
@@ -55,28 +59,35 @@ def remove_residue(root_fd: int, *, kernel: Kernel = REAL, options: Options = DE
     telling = _Telling(options)
     done: list[Removal] = []
     # What was found before the caller stopped us may be a part of what belongs together.
+    detached = {item.path for item in found.residue if item.directories and item.kind != "trash"}
     for path in () if found.cancelled else residue:
-        done.append(_remove_one(root_fd, path, opener, kernel, telling.options(path)))
+        where = trash if path in detached else None
+        done.append(_remove_one(root_fd, path, opener, where, kernel=kernel, options=telling.options(path)))
         telling.add(done[-1])
         if done[-1].cancelled:
             break
+    uncounted = trash.end()
     if found.cancelled or (done and done[-1].cancelled):
         inside = Below(residue)
         not_seen = tuple(place for place in found.unreadable if inside.which(place.path) is None)
         # The last one that was begun may be gone.
         begun = [path for path in residue[len(done) - 1 : len(done)] if _is_there(root_fd, path, opener, kernel)]
-        residue = begun + residue[len(done) :]
+        if trash.name is not None:
+            begun.append(trash.name)
+        residue = sorted({*begun, *residue[len(done) :]})
     else:
         found = audit_open(root_fd, ".", kernel=kernel, cancelled=options.cancelled) if done else found
         not_seen = found.unreadable
         residue = _residue(found)
     removal = total([nothing_but(*not_seen, cancelled=found.cancelled), *done])
+    removal = replace(removal, directories_removed=removal.directories_removed - uncounted)
     return total([removal, nothing_but(*_unnamed(root_fd, residue, removal, kernel))])
 
 
 def _residue(found: AuditReport) -> list[str]:
-    # Pointers before what they name: when we are killed in between, that is still there to tell of them.
-    return [item.path for item in sorted(found.residue, key=lambda item: item.kind != "dangling")]
+    # Pointers before what they name: when we are killed in between, that is still there to tell of them. Trash last:
+    # what can be moved there is.
+    return [item.path for item in sorted(found.residue, key=lambda item: _TURNS.get(item.kind, 1))]
 
 
 def _unnamed(root_fd: int, residue: list[str], removal: Removal, kernel: Kernel) -> list[Left]:
@@ -147,17 +158,25 @@ def _below(tell: Callable[[str], None] | None, directory: str) -> Callable[[str]
     return lambda path: tell(f"{directory}/{path}" if path else directory)
 
 
-def _remove_one(root_fd: int, path: str, opener: Opener, kernel: Kernel, options: Options) -> Removal:
+def _remove_one(
+    root_fd: int, path: str, opener: Opener, trash: Trash | None, *, kernel: Kernel, options: Options
+) -> Removal:
+    """Remove what has a path below the root; from the trash, where there is one and it can be moved there."""
     directory, _, name = path.rpartition("/")
     fd = root_fd
     old_mode = None
+    aside = None
     try:
         if directory:
             fd = opener.descend(root_fd, directory.split("/"))
             old_mode = grant(kernel, fd, os.geteuid())
             if old_mode is not None and options.mended is not None:
                 options.mended("")
-        removal = remove_tree(name, dir_fd=fd, kernel=kernel, options=options)
+        aside = None if trash is None else trash.take(name, fd, path)
+        if trash is None or aside is None:
+            removal = remove_tree(name, dir_fd=fd, kernel=kernel, options=options)
+        else:
+            removal = trash.remove(aside, options)
     except FileNotFoundError:
         # Removed since the audit.
         return nothing_but()
@@ -170,14 +189,7 @@ def _remove_one(root_fd: int, path: str, opener: Opener, kernel: Kernel, options
             put_back(kernel, fd, old_mode)
         if fd != root_fd:
             let_go(kernel, fd)
-    left = tuple(
-        Left(f"{directory}/{one.path}" if directory else one.path, one.errno, one.reason) for one in removal.left
-    )
-    return Removal(
-        removal.files_removed,
-        removal.directories_removed,
-        removal.bytes_freed,
-        removal.permissions_repaired + (old_mode is not None),
-        left,
-        removal.cancelled,
-    )
+    place = directory if aside is None else aside.rpartition("/")[0]
+    left = tuple(Left(f"{place}/{one.path}" if place else one.path, one.errno, one.reason) for one in removal.left)
+    repaired = removal.permissions_repaired + (old_mode is not None)
+    return replace(removal, permissions_repaired=repaired, left=left)

@@ -20,16 +20,19 @@ from typing import TYPE_CHECKING
 from cache_core.kernel import REAL, let_go
 from cache_core.layout import TRASH_PREFIX
 from cache_core.mounts import mounts_below
+from cache_core.owners import foreign_owner, give
+from cache_core.removal import remove_tree
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from cache_core.kernel import Kernel
+    from cache_core.outcome import Options, Removal
 
 # More left-over trash than this, in one cache, is removed in place.
 _NAMES_MAX = 64
 _NAME_BYTES_MAX = 255
-_PIN = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Trash:
@@ -81,17 +84,26 @@ class Trash:
                 return None
         return None
 
-    def is_gone(self) -> bool:
-        """Whether a directory was made for it, and is no more."""
+    def remove(self, aside: str, options: Options) -> Removal:
+        """Remove what `take` gave the path `aside`; paths in the result and to callbacks begin with its name here."""
+        assert self._fd is not None, "something was taken"  # noqa: S101
+        return remove_tree(aside.rpartition("/")[2], dir_fd=self._fd, kernel=self._kernel, options=options)
+
+    def end(self) -> bool:
+        """Remove the place itself, if it is empty. Returns whether a removal was faster, and has counted it."""
+        self.close()
         if self.name is None:
             return False
+        gone = False
         try:
-            self._kernel.lstat(self.name, dir_fd=self._root_fd)
+            self._kernel.rmdir(self.name, dir_fd=self._root_fd)
         except FileNotFoundError:
-            return True
+            gone = True
         except OSError:
+            # Something in it stays, and is named.
             return False
-        return False
+        self.name = None
+        return gone
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -118,9 +130,13 @@ class Trash:
             except OSError:
                 return
             try:
-                self._fd = self._kernel.open(name, _PIN, dir_fd=self._root_fd)
+                self._fd = self._kernel.open(name, _LIST, dir_fd=self._root_fd)
             except OSError:
                 # Made and lost, or no descriptor left; it is empty and goes with all else.
                 return
             self.name = name
+            # Else a run of root's that is killed leaves a directory that the owner of the cache cannot look into.
+            owner = foreign_owner(self._root_fd, self._kernel)
+            if owner is not None:
+                give(self._fd, owner, self._kernel)
             return

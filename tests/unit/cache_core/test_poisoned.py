@@ -9,6 +9,7 @@ import stat
 import pytest
 
 from cache_core import audit, clean_sync
+from cache_core.layout import TRASH_PREFIX
 
 
 def poisoned(cache):
@@ -103,17 +104,25 @@ def test_what_stays_in_residue_is_named_once(cache, watching):
         return OSError(errno.EPERM, "no") if name == "unlink" and arguments[0] == "file" else None
 
     report = clean_sync(str(cache), residue_only=True, kernel=watching(refuse=refuse))
-    assert [left.path for left in report.left] == ["e/build/bdist.x/d/file"]
+    assert [left.path for left in report.left] == [f"{TRASH_PREFIX}/bdist.x/d/file"]
+    # Out of the way: the next build makes its own.
+    assert not (cache / "e" / "build" / "bdist.x").exists()
 
 
-def test_a_cancelled_cleaning_names_the_residue_that_it_did_not_reach(cache):
+@pytest.mark.parametrize("removed", [0, 1])
+def test_a_cancelled_cleaning_names_the_residue_that_it_did_not_reach(cache, removed):
     for name in ("a", "b", "c"):
         (cache / name / "build" / "bdist.x").mkdir(parents=True)
-    report = clean_sync(
-        str(cache), residue_only=True, cancelled=lambda: not (cache / "a" / "build" / "bdist.x").exists()
-    )
-    assert (report.cancelled, report.succeeded, report.directories_removed) == (True, False, 1)
+    places = [cache / "a" / "build" / "bdist.x", cache / TRASH_PREFIX / "bdist.x"]
+
+    def cancelled():
+        # When it is detached, or when it is gone as well.
+        return not any(place.exists() for place in places[: 1 + removed])
+
+    report = clean_sync(str(cache), residue_only=True, cancelled=cancelled)
+    assert (report.cancelled, report.succeeded, report.directories_removed) == (True, False, removed)
     assert [(left.path, left.errno) for left in report.left] == [
+        *([] if removed else [(TRASH_PREFIX, "ECANCELED")]),
         ("b/build/bdist.x", "ECANCELED"),
         ("c/build/bdist.x", "ECANCELED"),
     ]
