@@ -32,12 +32,17 @@ _MAKES_A_NAME = frozenset({"create", "create-excl", "mkdir", "symlink", "link", 
 _OPENS = frozenset({"open", "opendir", "create", "create-excl", "scandir", "listdir"})
 _BY_PATH = _MAKES_A_NAME | _OPENS | {"unlink", "rmdir", "chmod", "utime", "stat", "lstat", "readlink"}
 
-# Which operations can fail with which errno (section ERRORS of their man pages).
+# Which operations can fail with which errno (section ERRORS of their man pages). None with close: whatever it says, the
+# descriptor is gone on Linux, and a call that never happened would keep it.
 ERRNO_OPERATIONS: dict[str, frozenset[str]] = {
     "EIO": _BY_PATH | {"read", "write", "fstat", "fchmod", "fchown"},
     "ENOSPC": _MAKES_A_NAME | {"write"},
     "EACCES": _BY_PATH,
     "EMFILE": _OPENS,
+    "ENOMEM": _BY_PATH - {"utime"} | {"fstat", "fchmod", "fchown"},
+    "EBUSY": frozenset({"unlink", "rmdir", "rename"}),
+    # open(2) while it waits (a slow device, a network), not getdents(2).
+    "EINTR": _OPENS - {"scandir"} | {"read", "write", "flock"},
 }
 ACTIONS = (KILL, BUILD_ERROR, STALL, *ERRNO_OPERATIONS)
 

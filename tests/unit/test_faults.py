@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.engine.faults import ActorFaults, RandomFaults, parse_fault
+from simulator.engine.faults import ERRNO_OPERATIONS, ActorFaults, RandomFaults, errno_of, parse_fault
 from simulator.engine.randomness import Randomness
 from simulator.errors import BadInputError
 
@@ -12,7 +12,8 @@ from simulator.errors import BadInputError
 @pytest.mark.parametrize(
     "spec",
     ["build-3:install_lib:kill", "build-3:120:kill", "cleaner:7:stall", "build-1:zip+12:build-error",
-     "build-2:9:ENOSPC:after", "build-2:9:EIO:before", "build-2:9:EMFILE:before", "build-2:9:ENOSPC:short"],
+     "build-2:9:ENOSPC:after", "build-2:9:EIO:before", "build-2:9:EMFILE:before", "build-2:9:ENOSPC:short",
+     "cleaner:9:ENOMEM:before", "cleaner:9:EBUSY:after", "worker-1:9:EINTR:before", "build-2:9:EINTR:short"],
 )  # fmt: skip
 def test_a_spec_survives_the_round_trip(spec):
     assert str(parse_fault(spec)) == spec
@@ -29,6 +30,8 @@ def test_a_spec_survives_the_round_trip(spec):
         ("build-3:install_lib:ENOSPACE", "unknown action 'ENOSPACE'; nearest: ENOSPC"),
         ("build-3:install_lib:kill:after", "'after' goes with an errno"),
         ("build-3:5:EMFILE:short", "a short write is never EMFILE"),
+        ("build-3:5:ENOMEM:short", "a short write is never ENOMEM"),
+        ("build-3:5:EBUSY:short", "a short write is never EBUSY"),
     ],
 )
 def test_a_bad_spec_gets_one_line_with_its_value(spec, reason):
@@ -68,3 +71,26 @@ def test_two_faults_at_one_place_strike_one_after_the_other():
     faults = ActorFaults([parse_fault("build-1:zip:stall"), parse_fault("build-1:zip:kill")])
     assert faults.due(1, "zip", "stat").action == "stall"
     assert faults.due(1, "zip", "stat").action == "kill"
+
+
+@pytest.mark.parametrize(
+    ("name", "strikes", "spares"),
+    [
+        ("ENOMEM", ("opendir", "scandir", "rmdir", "fstat", "symlink"), ("read", "write", "flock", "utime", "close")),
+        ("EBUSY", ("unlink", "rmdir", "rename"), ("open", "mkdir", "stat", "close")),
+        ("EINTR", ("open", "create", "read", "write", "flock"), ("scandir", "unlink", "rename", "close")),
+    ],
+)
+def test_an_errno_waits_for_a_call_that_its_man_page_gives_it_to(name, strikes, spares):
+    for operation in strikes:
+        faults = ActorFaults([parse_fault(f"cleaner:1:{name}")])
+        assert [faults.due(step, "clean", spared) for step, spared in enumerate(spares, 1)] == [None] * len(spares)
+        assert str(faults.due(len(spares) + 1, "clean", operation)) == f"cleaner:1:{name}:before"
+        assert faults.spent
+
+
+def test_every_errno_has_a_number_and_none_is_of_close():
+    for name, operations in ERRNO_OPERATIONS.items():
+        assert errno_of(parse_fault(f"build-1:1:{name}")) > 0
+        assert operations
+        assert "close" not in operations
