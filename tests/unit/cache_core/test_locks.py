@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import socket
 
 import pytest
 
@@ -38,6 +39,19 @@ def test_interoperates_with_a_plain_flock(place):
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         os.close(fd)
+
+
+def test_a_shared_lock_never_becomes_an_exclusive_one(place):
+    """flock(2) would give it up before it waits for the other; so who tries has to ask like everybody."""
+    with lock_cache(str(place), shared=True) as lock:
+        with pytest.raises(CacheInUseError) as caught:
+            lock_cache(str(place), shared=False, wait=AT_ONCE)
+        assert [holder.pid for holder in caught.value.holders] == [os.getpid()]
+        fd = os.open(place / ".lock", os.O_RDWR)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(fd)
+        assert {name for name in dir(lock) if not name.startswith("_")} == {"fd", "path", "shared", "release"}
 
 
 def test_entry_lock(place):
@@ -92,7 +106,7 @@ def test_no_inode_number_fools_the_check(place, watching):
     lock_cache(str(place), shared=False, kernel=watching(before=before)).release()
 
 
-@pytest.mark.parametrize("kind", ["link", "dangling", "directory", "fifo", "device"])
+@pytest.mark.parametrize("kind", ["link", "dangling", "directory", "fifo", "socket", "device"])
 def test_what_is_no_file_is_no_lock(place, outside, kind):
     lock = place / ".lock"
     if kind == "link":
@@ -103,6 +117,9 @@ def test_what_is_no_file_is_no_lock(place, outside, kind):
         lock.mkdir()
     elif kind == "fifo":
         os.mkfifo(lock)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(lock))
     else:
         os.symlink("/dev/null", lock)
     with pytest.raises(NotALockError):
@@ -115,6 +132,14 @@ def test_cannot_be_opened_is_not_in_use(place):
     with pytest.raises(LockUnavailableError) as caught:
         lock_cache(str(place), shared=False, wait=AT_ONCE)
     assert caught.value.errno == 13
+
+
+def test_one_that_is_missing_and_cannot_be_made_says_why(place):
+    place.chmod(0o555)
+    with pytest.raises(LockUnavailableError) as caught:
+        lock_cache(str(place), shared=False, wait=AT_ONCE)
+    place.chmod(0o755)
+    assert caught.value.errno == errno.EACCES
 
 
 def test_a_lock_that_we_may_only_read_is_a_lock(place):
