@@ -3,45 +3,12 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
 
 from cache_core.holders import COMMAND_CHARACTERS_MAX, Holder, holders_of, in_words
-from cache_core.kernel import REAL
-from cache_core.locks import IN_KERNEL, lock_cache
-from tests.support.lock_list import until_it_waits
-
-HOLD = "import fcntl, sys; fd = open(sys.argv[1], 'w'); fcntl.flock(fd, {}); print(flush=True); sys.stdin.read()"
-
-
-@pytest.fixture
-def file(place):
-    fd = os.open(place / "lock", os.O_RDWR | os.O_CREAT)
-    yield fd
-    os.close(fd)
-
-
-@pytest.fixture
-def hold(place):
-    """Starts processes that hold the lock of `place`; each is asked to end by closing its input."""
-    started = []
-
-    def start(how, *words):
-        command = [sys.executable, "-c", HOLD.format(how), str(place / "lock"), *words]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        started.append(process)
-        process.stdout.readline()
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
 
 
 class Proc:
@@ -82,61 +49,6 @@ def told(command, **files):
     (holder,) = holders_of(3, Proc({"locks": ROW, "4321/cmdline": command, **files}))
     assert holder.pid == 4321
     return holder.command
-
-
-# Really.
-
-
-def test_whoever_holds_it_is_found_by_pid_and_command(file, hold):
-    process = hold("fcntl.LOCK_EX", "some", "words")
-    (holder,) = holders_of(file, REAL)
-    assert holder.pid == process.pid
-    assert holder.command.startswith(os.path.basename(sys.executable) + " -c ")
-    process.communicate()
-    assert holders_of(file, REAL) == ()
-
-
-def test_all_who_share_it_are_found_in_order(file, hold):
-    pids = sorted(hold("fcntl.LOCK_SH").pid for _ in range(3))
-    assert [holder.pid for holder in holders_of(file, REAL)] == pids
-
-
-def test_whoever_only_waits_is_no_holder(place, file, hold):
-    holder = hold("fcntl.LOCK_EX")
-    command = [sys.executable, "-c", HOLD.format("fcntl.LOCK_EX"), str(place / "lock")]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as waiter:
-        until_it_waits(place / "lock", waiter)
-        assert [found.pid for found in holders_of(file, REAL)] == [holder.pid]
-        holder.communicate()
-
-
-def test_a_lock_of_another_file_or_kind_is_none(place, file, hold):
-    with lock_cache(str(place), shared=False, wait=IN_KERNEL):
-        fcntl.lockf(file, fcntl.LOCK_EX)
-        assert f"POSIX  ADVISORY  WRITE {os.getpid()} " in read("/proc/locks")
-        assert holders_of(file, REAL) == ()
-
-
-def test_one_lock_of_a_process_and_what_it_forked_is_one_holder(file):
-    """The row is that of who took it: one open file, one lock."""
-    fcntl.flock(file, fcntl.LOCK_SH)
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(writing)
-        os.read(reading, 1)
-        os._exit(0)
-    os.close(reading)
-    try:
-        assert [holder.pid for holder in holders_of(file, REAL)] == [os.getpid()]
-    finally:
-        os.close(writing)
-        os.waitpid(child, 0)
-
-
-def read(path):
-    with open(path, encoding="ascii") as text:
-        return text.read()
 
 
 # What /proc may say.

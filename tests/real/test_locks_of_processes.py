@@ -1,4 +1,4 @@
-"""Locks between real processes: killed holders, and files that are exchanged while somebody waits."""
+"""Locks between real processes: who holds them, killed holders, files that are exchanged while somebody waits."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ import sys
 import pytest
 
 from cache_core.errors import CacheInUseError
-from cache_core.locks import Wait, lock_cache
+from cache_core.holders import holders_of
+from cache_core.kernel import REAL
+from cache_core.locks import Wait, lock_cache, lock_entry
 from tests.support.lock_list import rows_of, until_it_waits
+
+pytestmark = pytest.mark.slow
 
 AT_ONCE = Wait(timeout_seconds=0)
 
@@ -54,6 +58,13 @@ class Party:
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.communicate()
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A directory with the lock of a cache in it."""
+    (tmp_path / ".lock").touch()
+    return tmp_path
 
 
 @pytest.fixture
@@ -153,3 +164,62 @@ def test_in_the_kernel_nobody_holds_a_file_that_was_exchanged(place, party):
     os.close(new)
     assert waiter.says() == "holds"
     assert rows_of(place / ".lock") == [(False, waiter.pid)]
+
+
+# Who holds it.
+
+
+@pytest.fixture
+def file(place):
+    fd = os.open(place / ".lock", os.O_RDWR)
+    yield fd
+    os.close(fd)
+
+
+def test_whoever_holds_it_is_found_by_pid_and_command(file, party):
+    holder = party(POLLS, "some", "words")
+    assert holder.says() == "holds"
+    (found,) = holders_of(file, REAL)
+    assert found.pid == holder.pid
+    # The script that comes next has a line of its own first.
+    assert found.command.startswith(os.path.basename(sys.executable) + r" -c \nimport sys")
+    holder.kill()
+    assert holders_of(file, REAL) == ()
+
+
+def test_all_who_share_it_are_found_in_order(file, party):
+    sharers = [party(POLLS, "shared") for _ in range(3)]
+    assert [one.says() for one in sharers] == ["holds"] * 3
+    assert [found.pid for found in holders_of(file, REAL)] == sorted(one.pid for one in sharers)
+
+
+def test_whoever_only_waits_is_no_holder(place, file, party):
+    holder = party(POLLS)
+    assert holder.says() == "holds"
+    until_it_waits(place / ".lock", party(BLOCKS).process)
+    assert [found.pid for found in holders_of(file, REAL)] == [holder.pid]
+
+
+def test_a_lock_of_another_file_or_kind_is_none(place, file):
+    with lock_entry(f"{place}/other"):
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        with open("/proc/locks", encoding="ascii") as locks:
+            assert f"POSIX  ADVISORY  WRITE {os.getpid()} " in locks.read()
+        assert holders_of(file, REAL) == ()
+
+
+def test_one_lock_of_a_process_and_what_it_forked_is_one_holder(file):
+    """The row is that of who took it: one open file, one lock."""
+    fcntl.flock(file, fcntl.LOCK_SH)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(writing)
+        os.read(reading, 1)
+        os._exit(0)
+    os.close(reading)
+    try:
+        assert [holder.pid for holder in holders_of(file, REAL)] == [os.getpid()]
+    finally:
+        os.close(writing)
+        os.waitpid(child, 0)
