@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from cache_core.buckets import SourceEntry
+from cache_core.errors import CacheInUseError
 from cache_core.kernel import REAL
+from cache_core.locks import Wait
 from cache_core.protocols import PROTOCOLS, Work
 from cache_core.store import Found, Store
 from tests.support.stores import (
@@ -260,6 +262,16 @@ def test_entry_lock_the_second_waits_and_finds_what_the_first_built(root: Path) 
     second.join(10)
     assert built == ["a"]
     assert results[0] == results[1]
+
+
+def test_entry_lock_how_to_wait_is_the_stores(root: Path) -> None:
+    impatient = Store(str(root), "b", wait=Wait(timeout_seconds=0))
+
+    def during(source: str, output: str) -> None:
+        with pytest.raises(CacheInUseError, match="is held by"):
+            PROTOCOLS["entry-lock"](impatient, ENTRY, work(REAL))
+
+    assert is_whole(PROTOCOLS["entry-lock"](store(root, "a"), ENTRY, work(REAL, during)))
 
 
 def test_entry_lock_of_one_entry_does_not_hold_up_another(root: Path) -> None:

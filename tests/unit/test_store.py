@@ -11,8 +11,10 @@ import pytest
 
 from cache_core import buckets
 from cache_core.buckets import WheelEntry
+from cache_core.errors import CacheInUseError
 from cache_core.kernel import REAL
 from cache_core.layout import is_tagged
+from cache_core.locks import Wait, lock_cache
 from cache_core.protocols import PROTOCOLS
 from cache_core.store import Found, Store
 from tests.support.stores import (
@@ -121,6 +123,12 @@ def test_a_cache_that_is_missing_is_made_under_the_lock(tmp_path: Path) -> None:
     with store(tmp_path / "new/cache", "a", Watches()).in_use(True):
         assert (tmp_path / "new/cache/CACHEDIR.TAG").exists()
     assert held == [True, True]  # the ignore file and the tag
+
+
+def test_how_to_wait_for_the_cache_lock_is_the_stores(root: Path) -> None:
+    impatient = Store(str(root), "a", wait=Wait(timeout_seconds=0))
+    with lock_cache(str(root), shared=False), pytest.raises(CacheInUseError), impatient.in_use(True):
+        pass
 
 
 def test_without_the_cache_lock_there_is_no_lock_file(root: Path) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
 
 import anyio
 import pytest
@@ -56,6 +57,19 @@ async def test_cancelled_while_waiting_for_the_lock(cache):
     assert scope.cancelled_caught
     assert [(report.cancelled, report.files_removed) for report in reports] == [(True, 0)]
     assert len(list(cache.iterdir())) == 32
+
+
+async def test_whoever_is_waited_for_is_told_in_the_event_loop(cache):
+    fd = os.open(cache / ".lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    told = []
+
+    def on_wait(holders):
+        told.append((threading.get_ident(), [holder.pid for holder in holders]))
+        os.close(fd)
+
+    assert (await clean(str(cache), on_wait=on_wait)).lock == "exclusive"
+    assert told == [(threading.get_ident(), [os.getpid()])]
 
 
 async def test_cancelled_while_removing_says_what_it_did(cache, monkeypatch):

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from cache_core import clean_sync
+from cache_core import CacheInUseError, clean_sync
 from cache_core.locks import Wait, lock_cache
 
 
@@ -30,6 +30,16 @@ def test_a_callback_that_fails_does_not_make_a_lock_unavailable(held, callback):
     with pytest.raises(OSError, match="stderr is full"):
         clean_sync(str(held), timeout=1, **{callback: fail})
     assert (held / "content").is_dir()
+
+
+def test_whoever_is_waited_for_is_told_and_is_in_the_error(held):
+    told = []
+    problem = rf"its lock is held by .* \(pid {os.getpid()}\), for 0\.01 s now"
+    with pytest.raises(CacheInUseError, match=problem) as caught:
+        clean_sync(str(held), timeout=0.01, on_wait=told.append)
+    assert [holder.pid for holder in caught.value.holders] == [os.getpid()]
+    assert told == [caught.value.holders]
+    assert caught.value.value == str(held)
 
 
 def test_nor_does_a_clock(held):
