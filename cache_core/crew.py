@@ -23,9 +23,9 @@ import signal
 from typing import TYPE_CHECKING, Protocol
 
 from cache_core.kernel import REAL, let_go
-from cache_core.outcome import Options, Progress, Removal, nothing_but, total
+from cache_core.outcome import Options, Progress, Removal, nothing_but
 from cache_core.pinned import Opener
-from cache_core.removal import remove_contents, remove_tree
+from cache_core.removal import remove_contents, remove_entries
 from cache_core.units import UNITS_WANTED, Part, Unit, divide
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ _LINE_NUMBERS = 8
 _LINE_BYTES = 8 * _LINE_NUMBERS
 _INDEX_BYTES = 4
 _LOOK_SECONDS = 0.05
+# Entries between two looks at the numbers by others: some 5 ms.
+_NOTED_EVERY = 512
 _DEAF_TO = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -72,14 +74,13 @@ def remove_unit(
     unit: Unit, root_fd: int, keep: Collection[str], opener: Opener, *, kernel: Kernel, options: Options
 ) -> Removal:
     """Do one unit's work. What cannot be reached is left to the last look."""
-    directory = unit.names if unit.parts else unit.names[:-1]
     try:
-        fd = opener.descend(root_fd, list(directory)) if directory else root_fd
+        fd = opener.descend(root_fd, list(unit.names)) if unit.names else root_fd
     except OSError:
         return nothing_but()
     try:
-        if not unit.parts:
-            return remove_tree(unit.names[-1], dir_fd=fd, kernel=kernel, options=options)
+        if unit.below:
+            return remove_entries(unit.below, dir_fd=fd, kernel=kernel, options=options)
         part = Part(unit.part, unit.parts, () if unit.names else keep)
         return remove_contents(fd, keep=part, kernel=kernel, options=options)
     finally:
@@ -91,7 +92,7 @@ def work_off(
     take: Callable[[], Unit | None],
     remove: Callable[[Unit, Options], Removal],
     options: Options,
-    note: Callable[[Removal], None],
+    note: Callable[[int, int, int, int], None],
     stop: Callable[[], bool],
 ) -> None:
     """What each worker of a crew does: take units until there are none, and note what it has done so far.
@@ -100,18 +101,26 @@ def work_off(
         take: Gives the next unit; None when there is none.
         remove: Removes one.
         options: The caller's; only what to measure is taken from them.
-        note: Told the sum of all units so far, the one at work included.
+        note: Told files, directories, bytes and repairs of all units so far, every few hundred entries.
         stop: Asked at each directory and every few hundred entries.
     """
-    done = nothing_but()
+    files = directories = freed = repaired = noted = 0
 
     def tell(now: Progress) -> None:
-        note(total((done, Removal(now.files_removed, now.directories_removed, now.bytes_freed, 0, (), False))))
+        nonlocal noted
+        met = files + now.files_removed + directories + now.directories_removed
+        if met - noted >= _NOTED_EVERY:
+            noted = met
+            note(files + now.files_removed, directories + now.directories_removed, freed + now.bytes_freed, repaired)
 
     how = Options(options.measure, tell, stop, rescans=0, provisional=True)
     while not stop() and (unit := take()) is not None:
-        done = total((done, remove(unit, how)))
-        note(done)
+        done = remove(unit, how)
+        files += done.files_removed
+        directories += done.directories_removed
+        freed += done.bytes_freed
+        repaired += done.permissions_repaired
+        note(files, directories, freed, repaired)
 
 
 class Forked:
@@ -241,10 +250,8 @@ class _Job:
             os._exit(0)
 
     def _work(self, worker: int, stop: Callable[[], bool]) -> None:
-        def note(done: Removal) -> None:
-            self._counts.note(
-                worker, done.files_removed, done.directories_removed, done.bytes_freed, done.permissions_repaired
-            )
+        def note(*numbers: int) -> None:
+            self._counts.note(worker, *numbers)
             if worker == 0:
                 self._tell()
 

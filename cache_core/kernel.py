@@ -175,6 +175,8 @@ class _OpenHow(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
 
+_HOW_BYTES = ctypes.sizeof(_OpenHow)
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall: Callable[..., int] = _libc.syscall
 _libc.syscall.restype = ctypes.c_long
@@ -195,9 +197,16 @@ def _call_again(*arguments: object) -> tuple[int, int]:
             return result, number
 
 
+# As system calls want it, by flags and resolve: a handful in a process, and each is asked for again and again.
+_hows: dict[tuple[int, int], tuple[_OpenHow, object]] = {}
+
+
 def _openat2(path: str, flags: int, resolve: int, *, dir_fd: int) -> int:
-    how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
-    fd, number = _call_again(_SYS_OPENAT2, dir_fd, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
+    known = _hows.get((flags, resolve))
+    if known is None:
+        how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
+        known = _hows[flags, resolve] = (how, ctypes.byref(how))
+    fd, number = _call_again(_SYS_OPENAT2, dir_fd, os.fsencode(path), known[1], _HOW_BYTES)
     if fd < 0:
         raise OSError(number, os.strerror(number), path)
     return fd

@@ -44,7 +44,7 @@ from cache_core.repair import mend, put_back
 from cache_core.trail import Trail
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from cache_core.kernel import DirEntry, Kernel, Listing
     from cache_core.repair import OldMode
@@ -75,17 +75,23 @@ def remove_tree(path: str, *, dir_fd: int | None = None, kernel: Kernel = REAL, 
             with `dir_fd` is more than one. All else is in the result.
     """
     if dir_fd is not None:
-        _require_name(path, path)
-        return _Walk(kernel, dir_fd, options).only(path)
+        return remove_entries((path,), dir_fd=dir_fd, kernel=kernel, options=options)
     directory, _, name = path.rstrip("/").rpartition("/")
     if not directory and path.startswith("/"):
         directory = "/"
     _require_name(name, path)
     fd = kernel.open(directory or ".", os.O_PATH | os.O_DIRECTORY)
     try:
-        return _Walk(kernel, fd, options).only(name)
+        return _Walk(kernel, fd, options).only((name,))
     finally:
         let_go(kernel, fd)
+
+
+def remove_entries(names: Sequence[str], *, dir_fd: int, kernel: Kernel = REAL, options: Options = DEFAULT) -> Removal:
+    """Remove what has one of the names in the directory `dir_fd`; arguments and errors as those of `remove_tree`."""
+    for name in names:
+        _require_name(name, name)
+    return _Walk(kernel, dir_fd, options).only(names)
 
 
 def _require_name(name: str, path: str) -> None:
@@ -120,13 +126,13 @@ class _Walk:
         self._waiting = 0
         self._ways_lost = 0
 
-    def only(self, name: str) -> Removal:
-        """Remove one name of the top, which is outside: its mode is not ours to repair."""
+    def only(self, names: Sequence[str]) -> Removal:
+        """Remove names of the top, which is outside: its mode is not ours to repair."""
         top = Level()
         top.list_again = False
         top.repairs = REPAIRS_MAX
-        top.waiting.append(name)
-        self._waiting = 1
+        top.waiting.extend(reversed(names))
+        self._waiting = len(names)
         return self._run(top)
 
     def everything(self, keep: Collection[str]) -> Removal:
@@ -198,7 +204,8 @@ class _Walk:
                     break
                 # To the end all the same, once: how many there are tells a large directory from an endless one.
                 del level.waiting[level.limit :]
-            if self._acts.stop():
+            # A batch that is not full was the last one: nobody need be asked for the next.
+            if self._acts.stop() or len(batch) < _BATCH:
                 break
         return met
 

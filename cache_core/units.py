@@ -1,8 +1,9 @@
 """Divide a tree into units that can be removed side by side.
 
-Breadth first: directories are listed until there are enough of them to keep every worker busy, and each that was not
-listed is a unit. A directory with very many names is not listed to its end but divided by its names: each unit takes
-those whose checksum falls to it, and lists the directory itself, so that nobody has to remember a million names.
+Breadth first: directories are listed until there are enough of them to keep every worker busy, and those that were not
+listed are units, a few of one parent together where there are very many. A directory with very many names is not listed
+to its end but divided by its names: each unit takes those whose checksum falls to it, and lists the directory itself,
+so that nobody has to remember a million names.
 
 Guarantees: changes nothing; opens nothing but directories (`pinned`); at most `_LOOKS_MAX` listings of at most
 `_NAMES_MAX` names, so a tree costs the same however large it is. A place that cannot be looked into is a unit.
@@ -15,13 +16,13 @@ from __future__ import annotations
 import os
 import zlib
 from collections import deque
-from itertools import islice
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from cache_core.kernel import let_go
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Iterator
 
     from cache_core.kernel import Kernel
     from cache_core.pinned import Opener
@@ -40,10 +41,12 @@ class Unit(NamedTuple):
 
     Attributes:
         names: The way to a directory from the root of the work; `()` is the root.
-        part, parts: Which part of what is in it, by name; (0, 0) for all of it and the directory itself.
+        below: Directories in it, to be removed with all that is in them; `()` when it is a part:
+        part, parts: which of the names in it are meant.
     """
 
     names: tuple[str, ...]
+    below: tuple[str, ...] = ()
     part: int = 0
     parts: int = 0
 
@@ -82,14 +85,22 @@ def divide(opener: Opener, root_fd: int, keep: Collection[str], *, kernel: Kerne
             directories, files, ended = _look(opener, root_fd, names, keep if not names else (), kernel)
         except OSError:
             if names:
-                units.append(Unit(names))
+                units.append(Unit(names[:-1], names[-1:]))
             continue
         if files > _FILES_MAX or not ended:
-            units += [Unit(names, part, _PARTS) for part in range(_PARTS)]
+            units += [Unit(names, (), part, _PARTS) for part in range(_PARTS)]
         else:
             waiting.extend((*names, name) for name in directories)
-    units += [Unit(names) for names in waiting]
+    units += _together(waiting, max(1, len(waiting) // (2 * wanted)))
     return units if len(units) >= min(wanted, _PARTS) else []
+
+
+def _together(directories: Iterable[tuple[str, ...]], size: int) -> Iterator[Unit]:
+    """Units of at most `size` directories that have one parent; such are beside each other in a walk by breadth."""
+    for parent, children in groupby(directories, key=lambda names: names[:-1]):
+        below = tuple(names[-1] for names in children)
+        for start in range(0, len(below), size):
+            yield Unit(parent, below[start : start + size])
 
 
 def _look(

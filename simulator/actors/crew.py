@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cache_core.crew import remove_unit, work_off
-from cache_core.outcome import Removal, nothing_but, total
+from cache_core.outcome import Removal, nothing_but
 from cache_core.pinned import Opener
 from cache_core.units import UNITS_WANTED, divide
 from simulator.actors.cleaners import CLEANERS
@@ -47,7 +47,7 @@ class ActorCrew:
         self._helpers: list[GatedKernel] = []
         self._jobs: dict[GatedKernel, Callable[[], None]] = {}
         self._units: deque[Unit] = deque()
-        self._done: dict[str, Removal] = {}
+        self._done: dict[str, tuple[int, ...]] = {}
         self._stopped = False
         self._over = False
 
@@ -77,6 +77,7 @@ class ActorCrew:
         if not units:
             return nothing_but()
         self._units.extend(units)
+        self._done[""] = (0, 0, 0, 0)
         for helper in self._helpers:
             fd = ours.fork(helper)[root_fd]
             self._jobs[helper] = partial(self._work, helper, fd, keep, options, str(fd))
@@ -84,10 +85,8 @@ class ActorCrew:
         self._work(ours, root_fd, keep, options, "")
         while self._jobs:
             ours.await_event(self._event)
-        done = total(self._done.values())
-        return Removal(
-            done.files_removed, done.directories_removed, done.bytes_freed, done.permissions_repaired, (), self._stopped
-        )
+        files, directories, freed, repaired = map(sum, zip(*self._done.values(), strict=True))
+        return Removal(files, directories, freed, repaired, (), self._stopped)
 
     def _work(self, kernel: Kernel, root_fd: int, keep: Collection[str], options: Options, who: str) -> None:
         opener = Opener(kernel, root_fd)
@@ -98,8 +97,8 @@ class ActorCrew:
         def remove(unit: Unit, how: Options) -> Removal:
             return remove_unit(unit, root_fd, keep, opener, kernel=kernel, options=how)
 
-        def note(done: Removal) -> None:
-            self._done[who] = done
+        def note(*numbers: int) -> None:
+            self._done[who] = numbers
 
         def stop() -> bool:
             if options.cancelled is not None and not self._stopped:

@@ -27,7 +27,7 @@ def test_a_cache_is_divided_by_its_directories(place):
             (place / "cache" / bucket / f"{number}").mkdir(parents=True)
     units = cut(place / "cache")
     assert sorted(units) == sorted(
-        Unit((bucket, f"{number}")) for bucket in ("archive", "wheels") for number in range(50)
+        Unit((bucket,), (f"{number}",)) for bucket in ("archive", "wheels") for number in range(50)
     )
 
 
@@ -35,7 +35,7 @@ def test_names_to_keep_are_in_no_unit(place):
     for name in ("keep", "go"):
         for number in range(70):
             (place / "cache" / name / f"{number}").mkdir(parents=True)
-    assert {unit.names[0] for unit in cut(place / "cache", keep=("keep",))} == {"go"}
+    assert {(*unit.names, *unit.below)[0] for unit in cut(place / "cache", keep=("keep",))} == {"go"}
 
 
 @pytest.mark.parametrize("shape", ["empty", "small", "chain"])
@@ -81,7 +81,7 @@ def test_a_directory_that_keeps_us_out_is_a_unit(place):
         for below in range(3):
             (place / "cache" / f"{number}" / f"{below}").mkdir(parents=True)
     (place / "cache" / "3").chmod(0)
-    assert Unit(("3",)) in cut(place / "cache", wanted=19 * 3 + 1)
+    assert Unit((), ("3",)) in cut(place / "cache", wanted=19 * 3 + 1)
 
 
 def test_it_changes_nothing_and_looks_at_a_bounded_number_of_directories(place, watching):
