@@ -41,6 +41,7 @@ async def clean(
     dry_run: bool = False,
     remove_root: bool = False,
     residue_only: bool = False,
+    follow_root: bool = False,
     timeout: float | None = None,  # noqa: ASYNC109 - how long to wait for the lock; the work is not limited by it
     measure: bool = True,
     progress: Callable[[Progress], None] | None = None,
@@ -84,6 +85,7 @@ async def clean(
         dry_run=dry_run,
         remove_root=remove_root,
         residue_only=residue_only,
+        follow_root=follow_root,
         timeout=timeout,
         measure=measure,
         progress=None if progress is None else _seldom(tell),

@@ -7,11 +7,13 @@ a crew (`crew`), and looked at once more by us alone. Cost: some twenty calls be
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cache_core.aftermath import Aftermath
-from cache_core.errors import CacheInUseError, LockCancelledError, LockUnavailableError, NotALockError
+from cache_core.errors import CacheInUseError, LockCancelledError, LockUnavailableError, NotALockError, errno_name
 from cache_core.layout import LOCK_NAME, TAG_NAME, TRASH_PREFIX, is_tagged, judge
 from cache_core.locks import lock_cache
 from cache_core.outcome import Options, Progress, Removal, nothing_but, total
@@ -64,6 +66,7 @@ class Job:
         self._trash = Trash(root.fd, wish.kernel)
         self._fenced = False
         self._no_locks: list[Removal] = []  # of what stood where the lock belongs
+        self._lock_errno: int | None = None  # why there is none
         self._long_tag = False  # a valid tag that an empty cache cannot have
 
     def under_lock(self, wait: Wait) -> CleanReport | None:
@@ -113,6 +116,7 @@ class Job:
             lock,
             residue_only=wish.residue_only,
             cancelled=removal.cancelled,
+            lock_error=None if self._lock_errno is None else errno_name(self._lock_errno),
         )
 
     def _lock(self, wait: Wait) -> tuple[Lock | None, str]:
@@ -130,7 +134,8 @@ class Job:
                     raise LockCancelledError(self._root.path, "has no lock yet", "start again") from None
                 if removal.left:
                     break
-            except LockUnavailableError:
+            except LockUnavailableError as error:
+                self._lock_errno = error.errno
                 return None, LOCK_UNAVAILABLE
             except CacheInUseError as error:
                 problem = f"its lock {error.problem}"
@@ -138,6 +143,10 @@ class Job:
         return None, LOCK_UNAVAILABLE
 
     def _remove(self) -> Removal:
+        if self._lock_errno == errno.EROFS:
+            # Nothing can go; a million refusals would say no more than one.
+            refused = OSError(errno.EROFS, os.strerror(errno.EROFS))
+            return total([*self._no_locks, nothing_but(self._aftermath.left(".", refused))])
         if self._wish.residue_only:
             removal = remove_residue(self._root.fd, self._trash, kernel=self._kernel, options=self._options)
             return total([*self._no_locks, removal])

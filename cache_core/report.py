@@ -31,6 +31,7 @@ class CleanReport:
         left: Each path that stays, relative to the cache (`.` is the root), once.
         seconds: How long it took, waiting for the lock included.
         lock: `exclusive`, `ignored` (forced), `unavailable` (could not be opened or made), or `none` (not needed).
+        lock_error: When it was unavailable, the name of the error, such as `ENOSPC`; None when it is no lock at all.
         dry_run: Whether nothing was changed.
         residue_only: Whether only residue was removed.
         cancelled: Whether the caller stopped it.
@@ -48,6 +49,7 @@ class CleanReport:
     dry_run: bool = False
     residue_only: bool = False
     cancelled: bool = False
+    lock_error: str | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -68,4 +70,5 @@ class CleanReport:
             "left": [{**path_fields(left.path), "errno": left.errno, "reason": left.reason} for left in self.left],
             "seconds": self.seconds,
             "lock": self.lock,
+            "lock_error": self.lock_error,
         }

@@ -40,8 +40,8 @@ def show(report: CleanReport, *, as_json: bool) -> None:
     """The report on stdout; on stderr what its reader should beware of."""
     if report.lock == LOCK_UNAVAILABLE:
         note(
-            f"cleaned without its lock: '{shown(report.path)}/.lock' can be neither opened nor made;"
-            " a build that used the cache was not waited for"
+            f"cleaned without its lock: '{shown(report.path)}/.lock' can be neither opened nor made"
+            f" ({report.lock_error or 'something else is there'}); a build that used the cache was not waited for"
         )
     if as_json:
         print_document({"schema": "cachestorm/clean/1", **report.document()})

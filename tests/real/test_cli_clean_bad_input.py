@@ -309,7 +309,7 @@ def test_a_read_only_file_system(tmp_path):
     assert snapshot(cache) == before
     document = json.loads(done.stdout)
     assert (done.returncode, document["empty"], document["lock"]) == (1, False, "unavailable")
-    assert [(left["path"], left["errno"]) for left in document["left"]] == [("entry/file", "EROFS")]
+    assert [(left["path"], left["errno"]) for left in document["left"]] == [(".", "EROFS")]
     told = run("clean", cache, prefix=bound)
     assert "the file system is read-only (EROFS)" in told.stdout
     assert told.stdout.splitlines()[-1] == "cache is NOT empty: 1 path left"

@@ -120,3 +120,13 @@ def test_importing_loads_no_event_loop():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+async def test_a_link_is_followed_when_told_to(cache):
+    fill(cache)
+    link = cache.parent / "link"
+    link.symlink_to(cache)
+    with pytest.raises(cache_core.NotADirectoryRootError):
+        await clean(str(link))
+    assert (await clean(str(link), follow_root=True)).empty
+    assert link.is_symlink()
