@@ -23,7 +23,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cache_core.audit import audit_open
 from cache_core.crew import ALONE
 from cache_core.errors import CacheInUseError, NotACacheError, UnreadableRootError
 from cache_core.fence import NoFence
@@ -172,6 +171,8 @@ def _require_cache(root: Root, kernel: Kernel, *, untagged: bool) -> None:
 
 
 def _would_do(root: Root, wish: Wish) -> CleanReport:
+    from cache_core.auditing import audit_open  # noqa: PLC0415 - only who looks pays for it
+
     options = wish.options
     found = audit_open(root.fd, root.path, kernel=wish.kernel, cancelled=options.cancelled, told=options.removed)
     files, directories, freed = found.files, found.directories - found.directories_held, found.bytes_here_only

@@ -19,7 +19,6 @@ from cache_core.locks import lock_cache
 from cache_core.outcome import Options, Progress, Removal, nothing_but, total
 from cache_core.removal import remove_contents, remove_tree
 from cache_core.report import LOCK_HELD, LOCK_IGNORED, LOCK_NOT_TAKEN, LOCK_UNAVAILABLE, CleanReport
-from cache_core.residue import remove_residue
 from cache_core.trash import Trash
 
 if TYPE_CHECKING:
@@ -148,6 +147,8 @@ class Job:
             refused = OSError(errno.EROFS, os.strerror(errno.EROFS))
             return total([*self._no_locks, nothing_but(self._aftermath.left(".", refused))])
         if self._wish.residue_only:
+            from cache_core.residue import remove_residue  # noqa: PLC0415 - only this wish pays for the audit
+
             removal = remove_residue(self._root.fd, self._trash, kernel=self._kernel, options=self._options)
             return total([*self._no_locks, removal])
         names = judge(self._root.fd, kernel=self._kernel)

@@ -23,7 +23,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cache_core.audit import audit_open
+from cache_core.auditing import audit_open
 from cache_core.below import Below
 from cache_core.errors import errno_name
 from cache_core.kernel import REAL, let_go
@@ -36,7 +36,7 @@ from cache_core.repair import grant, put_back
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cache_core.audit import AuditReport
+    from cache_core.auditing import AuditReport
     from cache_core.kernel import Kernel
     from cache_core.trash import Trash
 

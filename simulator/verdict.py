@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cache_core.audit import audit
+from cache_core.auditing import audit
 from simulator.outcome import CleanerOutcome, Poisoned, Residue
 
 if TYPE_CHECKING:

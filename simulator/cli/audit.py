@@ -12,7 +12,7 @@ from simulator.cli.parameters import debug_option, examples, json_option
 from simulator.report.words import files_and_directories, size
 
 if TYPE_CHECKING:
-    from cache_core.audit import AuditReport
+    from cache_core.auditing import AuditReport
 
 
 @click.command(
@@ -30,7 +30,7 @@ def command(*, path: str, as_json: bool) -> int:
     such a directory makes incomplete. Exit 0 when there is no residue, 1 when there is, or when a place could not be
     looked into.
     """
-    from cache_core.audit import audit  # noqa: PLC0415
+    from cache_core.auditing import audit  # noqa: PLC0415
 
     report = audit(path)
     if as_json:

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from cache_core import NotADirectoryRootError, audit
-from cache_core.audit import audit_open
+from cache_core.auditing import audit_open
 
 
 def test_residue_is_described(cache):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cache_core import audit, buckets, clean_sync
-from cache_core.audit import audit_open
+from cache_core.auditing import audit_open
 from cache_core.kernel import REAL
 from cache_core.outcome import Options
 from cache_core.protocols import PROTOCOLS

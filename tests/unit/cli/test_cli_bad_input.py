@@ -152,7 +152,7 @@ def test_a_bug_of_ours_is_one_line_and_a_traceback_with_debug(cachestorm, monkey
     def broken(path):
         raise ZeroDivisionError("on purpose")
 
-    monkeypatch.setattr(sys.modules["cache_core.audit"], "audit", broken)
+    monkeypatch.setattr(sys.modules["cache_core.auditing"], "audit", broken)
     result = cachestorm("audit", "x", "--json")
     assert result.exit_code == 70
     assert result.document["kind"] == "bug"
