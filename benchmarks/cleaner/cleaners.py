@@ -22,7 +22,15 @@ from simulator.tools.kinds import parse_cleaner
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OURS, IN_PROCESS = "cachestorm clean", "clean_sync, in process"
+OURS, IN_PROCESS = "cachestorm clean", "cachestorm clean, without its start"
+# What its parts cost: the same call with less. The last is what a program that uses the library has.
+PARTS = {
+    IN_PROCESS: "crew=Forked(), fence=LandlockFence(remove_root=False)",
+    "that, bytes not counted": "crew=Forked(), fence=LandlockFence(remove_root=False), measure=False",
+    "that, bytes not counted, no fence": "crew=Forked(), measure=False",
+    "clean_sync, one process": "",
+    "clean_sync, one process, bytes not counted": "measure=False",
+}
 RM, CHMOD_RM, UV = "rm -rf", "chmod -R u+rwx && rm -rf", "uv cache clean"
 UV_VERSION = "0.13.9"
 ONLY_HOSTILE, NOT_HOSTILE = frozenset(("hostile",)), frozenset(("cache", "flat", "chain"))
@@ -31,15 +39,17 @@ ANY = ONLY_HOSTILE | NOT_HOSTILE
 C_SOURCE = Path(__file__).with_name("limit.c")
 
 RMTREE = "import shutil, sys; shutil.rmtree(sys.argv[1])"
-# From the call to its return, in an interpreter that runs already, as a program that uses the library has it.
+# From the call to its return, in an interpreter that runs already.
 CALL = """
 import resource, sys, time
 from cache_core import clean_sync
+from cache_core.crew import Forked
+from cache_core.fence import LandlockFence
 def used():
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(one.ru_utime + one.ru_stime for one in both)
 cpu, wall = used(), time.perf_counter()
-report = clean_sync(sys.argv[1])
+report = clean_sync(sys.argv[1], %s)
 print(time.perf_counter() - wall, used() - cpu)
 sys.exit(not report.empty)
 """
@@ -79,7 +89,7 @@ def all_cleaners(place, tell):
         Cleaner("shutil.rmtree", _run(python, "-c", RMTREE)),
         _uv(tell),
         Cleaner(OURS, _run(*our_command())),
-        Cleaner(IN_PROCESS, _run(python, "-c", CALL, in_process=True)),
+        *(Cleaner(name, _run(python, "-c", CALL % how, in_process=True)) for name, how in PARTS.items()),
         *_limits(place, tell),
     ]
 

@@ -16,6 +16,7 @@ from benchmarks.cleaner.cleaners import (
     CHMOD_RM,
     IN_PROCESS,
     OURS,
+    PARTS,
     RM,
     UV,
     UV_VERSION,
@@ -33,7 +34,7 @@ __all__ = ["tools_store"]
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/reference/benchmarks.md"
-ROWS = (RM, CHMOD_RM, "find -delete", "shutil.rmtree", f"{UV} {UV_VERSION}", OURS, IN_PROCESS, "C, 1 thread")
+ROWS = (RM, CHMOD_RM, "find -delete", "shutil.rmtree", f"{UV} {UV_VERSION}", OURS, *PARTS, "C, 1 thread")
 COMMAND = [sys.executable, "-m", "benchmarks", "cleaner", "--quick", "--rounds", "1"]
 
 
