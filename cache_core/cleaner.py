@@ -20,8 +20,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from cache_core.crew import ALONE
 from cache_core.errors import CacheInUseError, NotACacheError, UnreadableRootError
@@ -35,7 +33,9 @@ from cache_core.reasons import explain_root
 from cache_core.report import CleanReport
 from cache_core.root import open_root
 from cache_core.surroundings import Surroundings
+from cache_core.values import replace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -110,12 +110,15 @@ def clean_sync(
     """
     options = Options(measure, progress, cancelled, removed=removed, mended=mended)
     fence = fence or NoFence(kernel)
-    wish = Wish(kernel, options, force, untagged, dry_run, remove_root, residue_only, follow_root, crew, fence)
+    stands_on = surroundings or Surroundings.of_process()
+    wish = Wish(
+        kernel, options, force, untagged, dry_run, remove_root, residue_only, follow_root, crew, fence, stands_on
+    )
     wait = Wait(timeout, cancelled, on_wait, clock, sleep, in_kernel=wait_in_kernel)
-    return _clean(path, wish, wait, surroundings or Surroundings.of_process())
+    return _clean(path, wish, wait)
 
 
-def _clean(path: str, wish: Wish, wait: Wait, surroundings: Surroundings) -> CleanReport:
+def _clean(path: str, wish: Wish, wait: Wait) -> CleanReport:
     """Clean what has the path, again when that was replaced before we could begin."""
     start = wait.clock()
     timeout = wait.timeout_seconds
@@ -123,7 +126,7 @@ def _clean(path: str, wish: Wish, wait: Wait, surroundings: Surroundings) -> Cle
         if turn and timeout is not None:
             wait = replace(wait, timeout_seconds=max(0.0, timeout - (wait.clock() - start)))
         try:
-            report = _clean_root(path, wish, wait, surroundings)
+            report = _clean_root(path, wish, wait)
         except UnreadableRootError as error:
             raise explain_root(wish.kernel, error, repair=not wish.dry_run) from error
         if report is not None:
@@ -131,9 +134,9 @@ def _clean(path: str, wish: Wish, wait: Wait, surroundings: Surroundings) -> Cle
     raise CacheInUseError(path, f"was replaced {_ROOTS_MAX} times while we locked it", "find out who does that")
 
 
-def _clean_root(path: str, wish: Wish, wait: Wait, surroundings: Surroundings) -> CleanReport | None:
+def _clean_root(path: str, wish: Wish, wait: Wait) -> CleanReport | None:
     """Clean what has the path now. None: something else has it by the time that we could begin."""
-    root = open_root(path, wish.kernel, surroundings, repair=not wish.dry_run, follow=wish.follow_root)
+    root = open_root(path, wish.kernel, wish.surroundings, repair=not wish.dry_run, follow=wish.follow_root)
     if root is None:
         return CleanReport(path, True, 0, 0, 0, 0, (), 0, dry_run=wish.dry_run, residue_only=wish.residue_only)
     finished = False

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cache_core.layout import RootNames
     from cache_core.locks import Lock, Wait
     from cache_core.root import Root
+    from cache_core.surroundings import Surroundings
 
 # Something that is no lock is removed and a lock made; somebody who puts it there again that often means it.
 _NO_LOCK_MAX = 3
@@ -49,6 +50,7 @@ class Wish:
     follow_root: bool
     crew: Crew
     fence: Fence
+    surroundings: Surroundings
 
 
 class Job:
@@ -62,7 +64,7 @@ class Job:
             wish.options, removed=_untrashed(wish.options.removed), mended=_untrashed(wish.options.mended)
         )
         self._aftermath = Aftermath(root, wish.kernel, wish.fence)
-        self._trash = Trash(root.fd, wish.kernel)
+        self._trash = Trash(root.fd, wish.kernel, wish.surroundings)
         self._fenced = False
         self._no_locks: list[Removal] = []  # of what stood where the lock belongs
         self._lock_errno: int | None = None  # why there is none

@@ -1,7 +1,7 @@
-"""Directories that are never cleaned, whatever they hold: `/`, the home directory, where we work.
+"""Directories that are never cleaned, whatever they hold: `/`, the home directory, where we work; and what is mounted.
 
-They belong to the process, not to the cache, so they are looked up with the real calls and compared by device and
-inode number with the cache's root: a symbolic link, a bind mount or `..` in the path changes nothing.
+They belong to the process, not to the cache, so they are looked up with the real calls; directories are compared by
+device and inode number with the cache's root: a symbolic link, a bind mount or `..` in the path changes nothing.
 
 Guarantees: refuses `/`, the home directory of the environment and that of the user, and every directory that
 contains one of these or the working directory; when the system does not let us find out, nothing is cleaned. Not
@@ -15,12 +15,13 @@ from __future__ import annotations
 import errno
 import os
 import pwd
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from cache_core.errors import RefusedRootError, SurroundingsError
 from cache_core.kernel import REAL, let_go
+from cache_core.mounts import mounts_below
+from cache_core.values import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -40,9 +41,11 @@ class Surroundings:
 
     Attributes:
         refused: What each is, by device and inode number.
+        sandbox: Whether nothing can be mounted in the caches that are cleaned; then nobody looks.
     """
 
     refused: Mapping[tuple[int, int], str]
+    sandbox: bool = False
 
     @classmethod
     def of_process(cls, kernel: Kernel = REAL) -> Surroundings:
@@ -73,8 +76,15 @@ class Surroundings:
         if problem is not None:
             raise RefusedRootError(path, f"{problem}, which is never cleaned", "give the cache's own directory")
 
+    def mounts_below(self, root_fd: int) -> list[str]:
+        """The paths below a directory that something is mounted on; empty where nobody can tell."""
+        if self.sandbox:
+            return []
+        found = mounts_below(REAL, root_fd)
+        return [f"{directory}/{name}".lstrip("/") for directory, names in found.items() for name in names]
 
-NOWHERE = Surroundings({})
+
+NOWHERE = Surroundings({}, sandbox=True)
 """For callers that know where the cache is, such as a sandbox of their own."""
 
 

@@ -17,9 +17,8 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from cache_core.kernel import REAL, let_go
+from cache_core.kernel import let_go
 from cache_core.layout import TRASH_PREFIX
-from cache_core.mounts import mounts_below
 from cache_core.owners import foreign_owner, give
 from cache_core.removal import remove_tree
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from cache_core.kernel import Kernel
     from cache_core.outcome import Options, Removal
+    from cache_core.surroundings import Surroundings
 
 # More left-over trash than this, in one cache, is removed in place.
 _NAMES_MAX = 64
@@ -38,9 +38,10 @@ _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class Trash:
     """A place in a cache's root for what is to be removed; made when the first thing is put into it."""
 
-    def __init__(self, root_fd: int, kernel: Kernel) -> None:
+    def __init__(self, root_fd: int, kernel: Kernel, surroundings: Surroundings) -> None:
         self._root_fd = root_fd
         self._kernel = kernel
+        self._surroundings = surroundings
         self._fd: int | None = None
         self._refused = False
         self._mounted: list[str] = []
@@ -100,10 +101,21 @@ class Trash:
         except FileNotFoundError:
             gone = True
         except OSError:
-            # Something in it stays, and is named.
-            return False
+            # Something in it stays, and is named; or it cannot be told, and whether it is there can.
+            gone = self._is_gone()
+            if not gone:
+                return False
         self.name = None
         return gone
+
+    def _is_gone(self) -> bool:
+        try:
+            self._kernel.lstat(str(self.name), dir_fd=self._root_fd)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -114,9 +126,7 @@ class Trash:
     def _is_made(self) -> bool:
         if self._fd is None and not self._refused:
             self._make()
-            # What is mounted is this process's affair, not the cache's.
-            mounts = mounts_below(REAL, self._root_fd)
-            self._mounted = [f"{directory}/{name}".lstrip("/") for directory, names in mounts.items() for name in names]
+            self._mounted = self._surroundings.mounts_below(self._root_fd)
             self._refused = self._fd is None
         return self._fd is not None
 
@@ -129,12 +139,12 @@ class Trash:
                 continue
             except OSError:
                 return
+            self.name = name
             try:
                 self._fd = self._kernel.open(name, _LIST, dir_fd=self._root_fd)
             except OSError:
-                # Made and lost, or no descriptor left; it is empty and goes with all else.
+                # Made and lost, or no descriptor left; it is empty and goes in the end.
                 return
-            self.name = name
             # Else a run of root's that is killed leaves a directory that the owner of the cache cannot look into.
             owner = foreign_owner(self._root_fd, self._kernel)
             if owner is not None:

@@ -14,6 +14,7 @@ from cache_core.kernel import REAL
 from cache_core.outcome import Options
 from cache_core.protocols import PROTOCOLS
 from cache_core.residue import remove_residue
+from cache_core.surroundings import NOWHERE
 from cache_core.trash import Trash
 from cache_core.wholeness import TEMPORARY_PREFIX
 from tests.support.stores import ENTRY, PUBLISHING, WHEEL, is_whole, store, work
@@ -292,7 +293,7 @@ def test_what_was_not_listed_to_its_end_is_named_and_nothing_in_it_judged(cache)
     fd = os.open(cache, os.O_RDONLY)
     try:
         report = audit_open(fd, ".", kernel=Failing())
-        removal = remove_residue(fd, Trash(fd, REAL), kernel=Failing())
+        removal = remove_residue(fd, Trash(fd, REAL, NOWHERE), kernel=Failing())
     finally:
         os.close(fd)
     assert [item.path for item in report.residue] == [".tmpc"]
@@ -439,7 +440,7 @@ def test_what_goes_is_told_as_by_one_removal(cache):
     options = Options(removed=removed.append, mended=mended.append, progress=seen.append)
     fd = os.open(cache, os.O_RDONLY)
     try:
-        removal = remove_residue(fd, Trash(fd, REAL), options=options)
+        removal = remove_residue(fd, Trash(fd, REAL, NOWHERE), options=options)
     finally:
         os.close(fd)
     assert sorted(removed) == [

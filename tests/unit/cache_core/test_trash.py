@@ -104,7 +104,7 @@ def test_what_something_is_mounted_in_is_not_moved(cache, monkeypatch, watching)
     """The mount would move with it."""
     fill(cache)
     mounts = {"entry-1/d": {"mounted"}, "": {"entry-2"}}
-    monkeypatch.setattr("cache_core.trash.mounts_below", lambda _kernel, _fd: mounts)
+    monkeypatch.setattr("cache_core.surroundings.mounts_below", lambda _kernel, _fd: mounts)
     kernel = watching()
     assert clean_sync(str(cache), kernel=kernel).empty
     moved = {arguments[0] for name, arguments in kernel.calls if name == "rename"}
