@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from cache_core.errors import errno_name
 from cache_core.outcome import Left, Options, Progress, Removal
 from cache_core.reasons import explain
 from cache_core.repair import mend
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cache_core.kernel import Kernel
     from cache_core.level import Level

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from cache_core.errors import errno_name
 from cache_core.layout import IGNORE_NAME, LOCK_NAME, TAG_NAME, judge, mark
 from cache_core.outcome import Left
 from cache_core.reasons import explain
+from cache_core.values import replace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cache_core.fence import Fence
     from cache_core.kernel import Kernel

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from cache_core.errors import path_fields
+from cache_core.values import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cache_core.outcome import Left
     from cache_core.wholeness import Kind

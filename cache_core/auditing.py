@@ -20,8 +20,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from cache_core.audit_report import AuditReport, Poisoned, Residue
 from cache_core.below import topmost
@@ -38,6 +36,7 @@ from cache_core.surroundings import NOWHERE
 from cache_core.trail import Trail
 from cache_core.wholeness import ROOT, Place, archive_id, is_partial_tree, is_temporary, is_trash, mark_of, place_in
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -101,21 +100,20 @@ def audit_open(
 _Counts = tuple[int, int, int]
 
 
-@dataclass(slots=True)
 class _Found:
-    files: int = 0
-    directories: int = 0
-    blocks: int = 0
-    blocks_here_only: int = 0
-    partial_trees: list[str] = field(default_factory=list)
-    poisoned: list[Poisoned] = field(default_factory=list)
-    residue: dict[str, Kind] = field(default_factory=dict)
-    sizes: dict[str, _Counts] = field(default_factory=dict)
-    archives_poisoned: set[str] = field(default_factory=set)
-    nested: int = 0
-    mounted: set[str] = field(default_factory=set)
-    unreadable: dict[str, Left] = field(default_factory=dict)
-    links_missing: dict[tuple[int, int], int] = field(default_factory=dict)
+    """What was found so far."""
+
+    def __init__(self) -> None:
+        self.files = self.directories = self.blocks = self.blocks_here_only = 0
+        self.partial_trees: list[str] = []
+        self.poisoned: list[Poisoned] = []
+        self.residue: dict[str, Kind] = {}
+        self.sizes: dict[str, _Counts] = {}
+        self.archives_poisoned: set[str] = set()
+        self.nested = 0
+        self.mounted: set[str] = set()
+        self.unreadable: dict[str, Left] = {}
+        self.links_missing: dict[tuple[int, int], int] = {}
 
     @property
     def counts(self) -> _Counts:

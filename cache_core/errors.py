@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING, overload
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import overload
+
     from cache_core.holders import Holder
 
 
@@ -159,10 +161,14 @@ def _advice(error: OSError) -> str:
 _COMMON_NAMES = {errno.EAGAIN: "EAGAIN", errno.EOPNOTSUPP: "EOPNOTSUPP", errno.EDEADLK: "EDEADLK"}
 
 
-@overload
-def errno_name(error: None) -> None: ...
-@overload
-def errno_name(error: OSError | int) -> str: ...
+if TYPE_CHECKING:
+
+    @overload
+    def errno_name(error: None) -> None: ...
+    @overload
+    def errno_name(error: OSError | int) -> str: ...
+
+
 def errno_name(error: OSError | int | None) -> str | None:
     """The name of an error number, such as `ENOTEMPTY`; `E<number>` when the platform has none; None for no error."""
     if error is None:

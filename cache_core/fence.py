@@ -17,15 +17,19 @@ root, which is 11 to 25 % of an unlink in memory (docs/decisions/0011-fence.md).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
 from cache_core.janitor import start_janitor
 from cache_core.kernel import REAL, let_go
 from cache_core.landlock import ABI_MIN, enforce, landlock_abi, prepare
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from cache_core.janitor import Janitor
     from cache_core.kernel import Kernel
+else:
+    # What only a type checker reads.
+    Protocol = object
 
 
 class Fence(Protocol):

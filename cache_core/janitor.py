@@ -20,12 +20,13 @@ import ctypes
 import errno
 import os
 import signal
-from typing import TYPE_CHECKING, Final
 
 from cache_core.kernel import REAL, let_go
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final
 
 _PR_SET_PDEATHSIG = 1
 # Linux 5.9; the same number on every architecture but alpha. Older kernels have no Landlock to need a janitor for.

@@ -15,11 +15,15 @@ import ctypes
 import errno
 import fcntl
 import os
-from typing import TYPE_CHECKING, Protocol, Self
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
+    from typing import Protocol, Self
+else:
+    # What only a type checker reads.
+    Protocol = object
 
 # openat2(2): how a path may be resolved. Values from linux/openat2.h.
 RESOLVE_NO_XDEV = 0x01

@@ -17,13 +17,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from cache_core.kernel import REAL, let_go
 from cache_core.owners import foreign_owner, give
+from cache_core.values import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -96,12 +95,18 @@ def mark(root_fd: int, *, kernel: Kernel = REAL) -> bool:
         finally:
             kernel.close(fd)
     except OSError:
-        # Half a tag would keep everybody from making a whole one. When it cannot be removed either, the error below is
-        # the one to tell.
-        with suppress(OSError):
-            kernel.unlink(TAG_NAME, dir_fd=root_fd)
+        # Half a tag would keep everybody from making a whole one.
+        _try_to_unlink(TAG_NAME, root_fd, kernel)
         raise
     return True
+
+
+def _try_to_unlink(name: str, dir_fd: int, kernel: Kernel) -> None:
+    try:
+        kernel.unlink(name, dir_fd=dir_fd)
+    except OSError:
+        # There is an error before this one, and that is the one to tell.
+        return
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ Cost: memory for the names that wait and for those that stay, nothing for each e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 

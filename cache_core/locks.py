@@ -23,17 +23,18 @@ import fcntl
 import os
 import stat
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
 
 from cache_core.errors import CacheInUseError, LockCancelledError, LockUnavailableError, NotALockError
 from cache_core.kernel import REAL, let_go
 from cache_core.layout import LOCK_NAME
 from cache_core.owners import acts_for_others, foreign_owner, give
+from cache_core.values import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+    from typing import Self
 
     from cache_core.holders import Holder
     from cache_core.kernel import Kernel

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
 
 from cache_core.kernel import let_go
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cache_core.kernel import Kernel
 

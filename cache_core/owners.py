@@ -11,12 +11,11 @@ simulator; else one look at the directory, and one call when it is another's.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from cache_core.errors import PrivilegeError
 from cache_core.privileges import holds_override_capabilities
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cache_core.kernel import Kernel
 
@@ -42,6 +41,8 @@ def foreign_owner(directory_fd: int, kernel: Kernel) -> tuple[int, int] | None:
 
 def give(fd: int, owner: tuple[int, int], kernel: Kernel) -> None:
     """Make a file that was just made `owner`'s."""
-    # A file that stays ours does its service all the same: to us, and to whoever may read it.
-    with suppress(OSError):
+    try:
         kernel.fchown(fd, *owner)
+    except OSError:
+        # A file that stays ours does its service all the same: to us, and to whoever may read it.
+        return

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from cache_core.kernel import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV, let_go
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cache_core.kernel import Kernel
 

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Final
 
 from cache_core.kernel import let_go
 from cache_core.wholeness import is_in_source_bucket, place_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from typing import Final
 
     from cache_core.kernel import Kernel
     from cache_core.pinned import Opener

@@ -9,12 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from cache_core.errors import PrivilegeError, UnreadableRootError, errno_name
 from cache_core.privileges import passes_over_ownership
 from cache_core.repair import lacks_owner_bits
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cache_core.kernel import Kernel
 

@@ -11,9 +11,10 @@ Cost: nothing until something is refused; then one fstat, and one chmod where it
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from cache_core.values import dataclass
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
 

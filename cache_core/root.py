@@ -12,8 +12,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from cache_core.errors import (
     LinkedRootError,
@@ -26,6 +24,7 @@ from cache_core.kernel import let_go
 from cache_core.pinned import Opener
 from cache_core.repair import OldMode, grant, lacks_owner_bits, mend, put_back
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cache_core.kernel import Kernel
     from cache_core.surroundings import Surroundings
@@ -37,7 +36,6 @@ _PIN = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LINKS_MAX = 40
 
 
-@dataclass(slots=True)
 class Root:
     """An open cache root.
 
@@ -50,12 +48,17 @@ class Root:
         old_mode: Its mode before we repaired it, if we did.
     """
 
-    kernel: Kernel
-    path: str
-    fd: int
-    parent_fd: int
-    name: str
-    old_mode: OldMode | None
+    __slots__ = ("fd", "kernel", "name", "old_mode", "parent_fd", "path")
+
+    def __init__(
+        self, kernel: Kernel, path: str, fd: int, parent_fd: int, name: str, *, old_mode: OldMode | None
+    ) -> None:
+        self.kernel = kernel
+        self.path = path
+        self.fd = fd
+        self.parent_fd = parent_fd
+        self.name = name
+        self.old_mode = old_mode
 
     def require_removable(self) -> None:
         """Refuse to remove a root that is a mount point, or that was given by a name that is none.
@@ -210,7 +213,7 @@ def _open_in(
         if error.errno != errno.EACCES:
             raise UnreadableRootError(path, error) from error
         fd, old_mode = _open_shut(kernel, path, parent_fd, name, surroundings=surroundings, error=error, repair=repair)
-        return Root(kernel, path, fd, parent_fd, name, old_mode)
+        return Root(kernel, path, fd, parent_fd, name, old_mode=old_mode)
     fine = False
     try:
         status = _status(kernel, path, fd)
@@ -220,7 +223,7 @@ def _open_in(
     finally:
         if not fine:
             let_go(kernel, fd)
-    return Root(kernel, path, fd, parent_fd, name, old_mode)
+    return Root(kernel, path, fd, parent_fd, name, old_mode=old_mode)
 
 
 def _open_shut(

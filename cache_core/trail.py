@@ -13,10 +13,9 @@ way back and looks up n * log2(n) / 2 names within those calls.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cache_core.kernel import let_go
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cache_core.kernel import Kernel
     from cache_core.pinned import Opener

@@ -34,16 +34,17 @@ Cost: comparisons of strings, no call.
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
 
 from cache_core.layout import TRASH_PREFIX
+from cache_core.values import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Final, Literal
 
-Zone = Literal["structure", "downloads", "source", "published", "temporary", "trash"]
-Kind = Literal["partial-tree", "poisoned", "temporary", "trash", "dangling"]
+    Zone = Literal["structure", "downloads", "source", "published", "temporary", "trash"]
+    Kind = Literal["partial-tree", "poisoned", "temporary", "trash", "dangling"]
 
 # As in `buckets`, which a cleaner does not load for it: hashing costs 5 ms of its start. A test holds the two together.
 TEMPORARY_PREFIX: Final = ".tmp"
