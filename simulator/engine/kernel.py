@@ -291,7 +291,7 @@ class GatedKernel(Calls):
                 self._actor.steps -= 1
                 self._suspend(self._gate.block(self._actor, call[1]))
 
-    # What processes of one program do with each other; no steps, as no file system sees it.
+    # What processes of one program do with each other. Waiting is no step, as no file system sees it.
 
     def await_event(self, event: str) -> None:
         """Wait for `tell`. May return without one: look whether what was waited for is there."""
@@ -306,13 +306,17 @@ class GatedKernel(Calls):
         self._gate.release(EVENT + event)
 
     def fork(self, child: GatedKernel) -> dict[int, int]:
-        """Give another actor copies of all our descriptors, and with them our locks; returns its number for each."""
+        """Give another actor copies of all our descriptors, and with them our locks; returns its number for each.
+
+        A copy is a step, ``dup``, whose target is who gets it. (A real fork copies them all in one call.)
+        """
+        heir = child._actor
         numbers: dict[int, int] = {}
-        for fd, path in self._actor.descriptors.items():
-            copy = numbers[fd] = os.dup(fd)
-            child._actor.descriptors[copy] = path
+        for fd, path in list(self._actor.descriptors.items()):
+            copy = numbers[fd] = self._make(("dup", path, heir.name, None, None, os.dup, (fd,), None))
+            heir.descriptors[copy] = path
             if fd in self._actor.locks:
-                child._actor.locks[copy] = self._actor.locks[fd]
+                heir.locks[copy] = self._actor.locks[fd]
         return numbers
 
 

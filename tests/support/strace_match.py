@@ -8,6 +8,7 @@ says it had. The rules for what is not one call, with their reasons:
   says 0 (or ENOENT, for a directory that is gone), and its close. No other call can come in between: it is one step.
 - *mount-id* reads a line of /proc/self/fdinfo, which is not on the sandbox; its open names the descriptor.
 - *kill* and *exit* are the end of a process: every descriptor of the actor is closed, and nothing else is done.
+- *dup* gives a copy of a descriptor to another actor, who is its target: what a fork does for all of them.
 - *build-error* is a program that fails by itself: no call.
 - An errno injected *before* the effect (``injected``): no call. *After* it (``fault``): the call succeeds, whatever
   the actor is told; a descriptor that the actor never learns of is closed again. *Short*: one write, of less.
@@ -101,6 +102,8 @@ class Match:
             self._end_of(step)
         elif operation in LISTINGS:
             self._listing(step, expected)
+        elif operation == "dup":
+            self._copy(step)
         else:
             call = self._one_call(step, expected)
             self._keep_books(actor, call)
@@ -152,6 +155,13 @@ class Match:
         names = None if step["errno"] else max(0, entries - 2)
         recorded = len(step["detail"]) if isinstance(step["detail"], list) else step["detail"]
         self._require((None, None, names) == (step["target"], step["mode"], recorded), step, first)
+
+    def _copy(self, step):
+        call = self._take(step)
+        self._require(call.operation == "F_DUPFD_CLOEXEC" and call.errno == step["errno"], step, call)
+        path = self._path(call.place, step, call)
+        self._require(path == self._shown(step["path"]), step, call)
+        self._open[call.result] = Held(step["target"], path)
 
     def _entries(self, step, fd):
         """Go through a listing to its close. Returns its errno and how many entries it had."""
