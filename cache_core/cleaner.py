@@ -19,7 +19,6 @@ Not guaranteed: that an entry disappears at once for readers without the lock, a
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 
 from cache_core.crew import ALONE
 from cache_core.errors import CacheInUseError, NotACacheError, UnreadableRootError
@@ -162,15 +161,22 @@ def _require_cache(root: Root, kernel: Kernel, *, untagged: bool) -> None:
         with kernel.scandir(root.fd) as listing:
             # At most three names decide: one that is neither the lock nor the ignore file is among any three.
             names = [entry.name for entry, _ in zip(listing, range(3), strict=False)]
-        # A root that can be listed and not searched may well be tagged; where there is no tag, the names decide.
-        with suppress(FileNotFoundError):
-            kernel.lstat(TAG_NAME, dir_fd=root.fd)
+        _look_for_tag(root, kernel)
     except OSError as error:
         raise UnreadableRootError(root.path, error) from error
     if needs_tag(root.fd, names, kernel=kernel):
         raise NotACacheError(
             root.path, f"no valid {TAG_NAME} in it, so it may be no cache", "check the path, or say that it is untagged"
         )
+
+
+def _look_for_tag(root: Root, kernel: Kernel) -> None:
+    """A root that can be listed and not searched may well be tagged: that raises OSError."""
+    try:
+        kernel.lstat(TAG_NAME, dir_fd=root.fd)
+    except FileNotFoundError:
+        # Where there is no tag, the names decide.
+        return
 
 
 def _would_do(root: Root, wish: Wish) -> CleanReport:

@@ -19,8 +19,6 @@ from __future__ import annotations
 import mmap
 import os
 import select
-import signal
-from typing import TYPE_CHECKING, Protocol
 
 from cache_core.kernel import REAL, let_go
 from cache_core.outcome import Options, Progress, Removal, nothing_but
@@ -28,10 +26,19 @@ from cache_core.pinned import Opener
 from cache_core.removal import remove_contents, remove_entries
 from cache_core.units import UNITS_WANTED, Part, Unit, divide
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Collection
+    from typing import Protocol
 
     from cache_core.kernel import Kernel
+else:
+    # Its calls and numbers, without the names for these, which take longer to load than all of this package.
+    import _signal as signal
+
+    # What only a type checker reads.
+    Protocol = object
 
 _WORKERS_MAX = 8
 # Each worker's numbers in a line of the cache of their own.

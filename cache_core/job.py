@@ -9,26 +9,25 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from cache_core.aftermath import Aftermath
 from cache_core.errors import CacheInUseError, LockCancelledError, LockUnavailableError, NotALockError, errno_name
-from cache_core.layout import LOCK_NAME, TAG_NAME, TRASH_PREFIX, is_tagged, judge
+from cache_core.layout import KEPT_NAMES, LOCK_NAME, TAG_NAME, is_tagged, judge
 from cache_core.locks import lock_cache
-from cache_core.outcome import Options, Progress, Removal, nothing_but, total
+from cache_core.outcome import Removal, going_on, nothing_but, total
 from cache_core.removal import remove_contents, remove_tree
 from cache_core.report import LOCK_HELD, LOCK_IGNORED, LOCK_NOT_TAKEN, LOCK_UNAVAILABLE, CleanReport
 from cache_core.trash import Trash
+from cache_core.values import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cache_core.crew import Crew
     from cache_core.fence import Fence
     from cache_core.kernel import Kernel
     from cache_core.layout import RootNames
     from cache_core.locks import Lock, Wait
+    from cache_core.outcome import Options
     from cache_core.root import Root
     from cache_core.surroundings import Surroundings
 
@@ -60,11 +59,9 @@ class Job:
         self._root = root
         self._wish = wish
         self._kernel = wish.kernel
-        self._options = replace(
-            wish.options, removed=_untrashed(wish.options.removed), mended=_untrashed(wish.options.mended)
-        )
+        self._options = wish.options
         self._aftermath = Aftermath(root, wish.kernel, wish.fence)
-        self._trash = Trash(root.fd, wish.kernel, wish.surroundings)
+        self._trash = Trash(root.fd, wish.kernel, wish.surroundings, usable=root.name != "..")
         self._fenced = False
         self._no_locks: list[Removal] = []  # of what stood where the lock belongs
         self._lock_errno: int | None = None  # why there is none
@@ -80,9 +77,8 @@ class Job:
                 return None
             self._enclose()
             removal = self._remove()
-            # The place that we made ourselves does not count.
-            counted = removal.directories_removed - self._trash.end()
-            return self._report(replace(removal, directories_removed=counted), state)
+            self._trash.end()
+            return self._report(removal, state)
         except LockCancelledError:
             return self._report(total([*self._no_locks, nothing_but(cancelled=True)]), LOCK_NOT_TAKEN)
         finally:
@@ -127,7 +123,7 @@ class Job:
             except NotALockError:
                 # Nobody can hold it, so it is content like any other.
                 self._enclose()
-                if self._trash.take(LOCK_NAME, self._root.fd, LOCK_NAME) is not None:
+                if self._trash.take_no_lock():
                     continue
                 removal = remove_tree(LOCK_NAME, dir_fd=self._root.fd, kernel=self._kernel, options=self._options)
                 self._no_locks.append(removal)
@@ -160,21 +156,19 @@ class Job:
 
     def _remove_all(self, names: RootNames) -> list[Removal]:
         """Remove whatever is not known to be a file of an empty cache."""
-        keep = names.spared.union({TAG_NAME} if self._long_tag else ())
-        # A root that was given as `entry/..` has lost its name when the entry is moved.
-        if self._root.name != ".." and not self._stopped():
-            self._trash.take_contents(keep)
-        spared = nothing_but(*(self._aftermath.left(name, error) for name, error in names.unknown.items()))
-        helped = self._wish.crew.help(self._root.fd, keep, kernel=self._kernel, options=self._options)
-        # What others did not do, and what only the whole shows: the rest, and who is to blame for it.
-        progress = self._options.progress
-        rest = remove_contents(
-            self._root.fd,
-            keep=keep,
-            kernel=self._kernel,
-            options=self._options if progress is None else replace(self._options, progress=_after(helped, progress)),
-        )
-        return [spared, helped, rest]
+        # One of the three that comes meanwhile is a builder's; what comes under such a name and is none is read again.
+        keep = {*KEPT_NAMES}.difference(names.content).union({TAG_NAME} if self._long_tag else ())
+        self._trash.take_contents(keep, self._stopped)
+        if self._trash.name is not None:
+            keep.add(self._trash.name)
+        done = [nothing_but(*(self._aftermath.left(name, error) for name, error in names.unknown.items()))]
+        done += self._trash.empty(self._wish.crew, self._options)
+        # Others do what they can. What they did not do, and what only the whole shows, is found by one more look.
+        how = going_on(total(done), self._options)
+        done.append(self._wish.crew.help(self._root.fd, keep, kernel=self._kernel, options=how))
+        how = going_on(total(done), self._options)
+        done.append(remove_contents(self._root.fd, keep=keep, kernel=self._kernel, options=how))
+        return done
 
     def _stopped(self) -> bool:
         return self._options.cancelled is not None and self._options.cancelled()
@@ -207,33 +201,3 @@ class Job:
             return True
         except OSError:
             return False
-
-
-def _untrashed(tell: Callable[[str], None] | None) -> Callable[[str], None] | None:
-    """Tell paths as they were before they were moved aside."""
-    if tell is None:
-        return None
-
-    def told(path: str) -> None:
-        top, _, below = path.partition("/")
-        if not top.startswith(TRASH_PREFIX):
-            tell(path)
-        elif below:
-            tell(below)
-
-    return told
-
-
-def _after(done: Removal, tell: Callable[[Progress], None]) -> Callable[[Progress], None]:
-    """Tell progress as what was done before and what is done now."""
-
-    def told(now: Progress) -> None:
-        tell(
-            Progress(
-                done.files_removed + now.files_removed,
-                done.directories_removed + now.directories_removed,
-                done.bytes_freed + now.bytes_freed,
-            )
-        )
-
-    return told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cache_core.values import dataclass
+from cache_core.values import dataclass, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,3 +102,21 @@ class Options:
 
 
 DEFAULT = Options()
+
+
+def going_on(done: Removal, options: Options) -> Options:
+    """Options for a removal that follows another one, so that progress is told as of both."""
+    tell = options.progress
+    if tell is None:
+        return options
+
+    def told(now: Progress) -> None:
+        tell(
+            Progress(
+                done.files_removed + now.files_removed,
+                done.directories_removed + now.directories_removed,
+                done.bytes_freed + now.bytes_freed,
+            )
+        )
+
+    return replace(options, progress=told)

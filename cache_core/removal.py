@@ -24,6 +24,10 @@ that were repaired then stay repaired), and entries created behind the walk. Rac
 - Race 3: on the way back down to a level that was given up, a name leads to another directory. It lies below the
   top as well; a repaired mode is put back only on the inode that had it.
 - Race 4: a directory's mode is changed again between repair and use. Tried `REPAIRS_MAX` times, then reported.
+- Race 5 (`trash`): what stood where the lock belongs was none when we looked and is a lock when we move it. It is given
+  its name back; whoever made another one in between holds that, and whoever waits notices that the file changed.
+- Race 6 (`crew`): a directory is emptied by several workers in parts, and one of them puts its mode back while another
+  is at work. That one repairs it again, or leaves the rest to the last look.
 
 Cost, per file: one unlink (and one lstat with `measure`); per directory: open, listing, rmdir, close.
 """
@@ -33,7 +37,6 @@ from __future__ import annotations
 import errno
 import os
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from cache_core.acts import BLOCK_BYTES, REPAIRS_MAX, Acts
 from cache_core.kernel import REAL, let_go
@@ -43,6 +46,7 @@ from cache_core.pinned import Opener
 from cache_core.repair import mend, put_back
 from cache_core.trail import Trail
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
@@ -459,7 +463,6 @@ class _Walk:
             finally:
                 let_go(self._kernel, fd)
         top = self._levels[0]
-        if top.old_mode is not None and (top.survivors or everywhere):
+        # Whoever comes after us, or works beside us in another part of it, has to find the mode that it had.
+        if top.old_mode is not None and (top.survivors or everywhere or self._options.provisional):
             put_back(self._kernel, self._trail.current(), top.old_mode)
-        else:
-            self._acts.count_gone(top)

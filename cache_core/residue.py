@@ -20,11 +20,10 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from cache_core.auditing import audit_open
 from cache_core.below import Below
+from cache_core.crew import ALONE
 from cache_core.errors import errno_name
 from cache_core.kernel import REAL, let_go
 from cache_core.outcome import DEFAULT, Left, Options, Progress, Removal, nothing_but, total
@@ -32,7 +31,9 @@ from cache_core.pinned import Opener
 from cache_core.reasons import explain
 from cache_core.removal import remove_tree
 from cache_core.repair import grant, put_back
+from cache_core.values import replace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -61,12 +62,19 @@ def remove_residue(root_fd: int, trash: Trash, *, kernel: Kernel = REAL, options
     # What was found before the caller stopped us may be a part of what belongs together.
     detached = {item.path for item in found.residue if item.directories and item.kind != "trash"}
     for path in () if found.cancelled else residue:
+        if path == trash.name:
+            # Ours, with what was no lock: emptied in the end.
+            done.append(nothing_but())
+            continue
         where = trash if path in detached else None
         done.append(_remove_one(root_fd, path, opener, where, kernel=kernel, options=telling.options(path)))
         telling.add(done[-1])
         if done[-1].cancelled:
             break
-    uncounted = trash.end()
+    else:
+        # What was no lock may be in there, too.
+        done += trash.empty(ALONE, telling.options(""))
+    trash.end()
     if found.cancelled or (done and done[-1].cancelled):
         inside = Below(residue)
         not_seen = tuple(place for place in found.unreadable if inside.which(place.path) is None)
@@ -80,7 +88,6 @@ def remove_residue(root_fd: int, trash: Trash, *, kernel: Kernel = REAL, options
         not_seen = found.unreadable
         residue = _residue(found)
     removal = total([nothing_but(*not_seen, cancelled=found.cancelled), *done])
-    removal = replace(removal, directories_removed=removal.directories_removed - uncounted)
     return total([removal, nothing_but(*_unnamed(root_fd, residue, removal, kernel))])
 
 
@@ -173,10 +180,10 @@ def _remove_one(
             if old_mode is not None and options.mended is not None:
                 options.mended("")
         aside = None if trash is None else trash.take(name, fd, path)
-        if trash is None or aside is None:
-            removal = remove_tree(name, dir_fd=fd, kernel=kernel, options=options)
+        if trash is not None and aside is not None:
+            removal = trash.remove(aside, _named(options, aside, name))
         else:
-            removal = trash.remove(aside, options)
+            removal = _below_root(remove_tree(name, dir_fd=fd, kernel=kernel, options=options), directory)
     except FileNotFoundError:
         # Removed since the audit.
         return nothing_but()
@@ -189,7 +196,20 @@ def _remove_one(
             put_back(kernel, fd, old_mode)
         if fd != root_fd:
             let_go(kernel, fd)
-    place = directory if aside is None else aside.rpartition("/")[0]
-    left = tuple(Left(f"{place}/{one.path}" if place else one.path, one.errno, one.reason) for one in removal.left)
-    repaired = removal.permissions_repaired + (old_mode is not None)
-    return replace(removal, permissions_repaired=repaired, left=left)
+    return replace(removal, permissions_repaired=removal.permissions_repaired + (old_mode is not None))
+
+
+def _below_root(removal: Removal, directory: str) -> Removal:
+    left = tuple(
+        Left(f"{directory}/{one.path}" if directory else one.path, one.errno, one.reason) for one in removal.left
+    )
+    return replace(removal, left=left)
+
+
+def _named(options: Options, aside: str, name: str) -> Options:
+    """Tell of what was moved `aside` by the name that it had."""
+
+    def told_of(tell: Callable[[str], None] | None) -> Callable[[str], None] | None:
+        return None if tell is None else lambda path: tell(name + path[len(aside) :])
+
+    return replace(options, removed=told_of(options.removed), mended=told_of(options.mended))

@@ -15,49 +15,64 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
+import stat
+from itertools import islice
 
 from cache_core.kernel import let_go
-from cache_core.layout import TRASH_PREFIX
+from cache_core.layout import LOCK_NAME, TRASH_PREFIX
+from cache_core.outcome import Left, going_on
 from cache_core.owners import foreign_owner, give
-from cache_core.removal import remove_tree
+from cache_core.removal import remove_contents, remove_tree
+from cache_core.values import replace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
+    from cache_core.crew import Crew
     from cache_core.kernel import Kernel
     from cache_core.outcome import Options, Removal
     from cache_core.surroundings import Surroundings
 
-# More left-over trash than this, in one cache, is removed in place.
-_NAMES_MAX = 64
+# With more left-over trash than this, and for more things of one name, what is to go is removed in place.
+_PLACES_MAX = 64
+# So many names of a root are looked at; somebody may make them faster than we move them. The rest is removed in place.
+_NAMES_MAX = 1_000_000
+_BATCH = 512
+_MODE = 0o700
 _NAME_BYTES_MAX = 255
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Trash:
-    """A place in a cache's root for what is to be removed; made when the first thing is put into it."""
+    """A place in a cache's root for what is to be removed; made when the first thing is put into it.
 
-    def __init__(self, root_fd: int, kernel: Kernel, surroundings: Surroundings) -> None:
+    Args:
+        root_fd: The root.
+        kernel: Where the calls go.
+        surroundings: Know what is mounted.
+        usable: Whether anything may be moved; not where the root was given as `entry/..` and has its name from there.
+    """
+
+    def __init__(self, root_fd: int, kernel: Kernel, surroundings: Surroundings, *, usable: bool = True) -> None:
         self._root_fd = root_fd
         self._kernel = kernel
         self._surroundings = surroundings
-        self._fd: int | None = None
-        self._refused = False
+        self._refused = not usable
         self._mounted: list[str] = []
+        self.fd: int | None = None
         self.name: str | None = None
 
-    def take_contents(self, keep: Collection[str]) -> None:
-        """Move every directory of the root here, but those to `keep` and older trash."""
+    def take_contents(self, keep: Collection[str], stop: Callable[[], bool]) -> None:
+        """Move every directory of the root here, but those to `keep` and older trash, until `stop` says so."""
         try:
             with self._kernel.scandir(self._root_fd) as listing:
-                for entry in listing:
-                    name = entry.name
-                    if name in keep or name.startswith(TRASH_PREFIX) or not entry.is_dir(follow_symlinks=False):
-                        continue
-                    self.take(name, self._root_fd, name)
-                    if self._refused:
+                for number, entry in enumerate(islice(listing, _NAMES_MAX)):
+                    if self._refused or (number % _BATCH == 0 and stop()):
                         return
+                    name = entry.name
+                    if name not in keep and not name.startswith(TRASH_PREFIX) and entry.is_dir(follow_symlinks=False):
+                        self.take(name, self._root_fd, name)
         except OSError:
             # The removal meets the same, and says so.
             return
@@ -66,47 +81,91 @@ class Trash:
         """Move what has the `name` in `dir_fd` here; `path` is where that is below the root.
 
         Returns:
-            Its path below the root from now on; None when it stays where it is.
+            Its name here; None when it stays where it is.
         """
         if not self._is_made() or any(mount == path or mount.startswith(f"{path}/") for mount in self._mounted):
             return None
         aside = name
-        for number in range(1, _NAMES_MAX):
+        for number in range(1, _PLACES_MAX):
             try:
-                self._kernel.rename(name, aside, src_dir_fd=dir_fd, dst_dir_fd=self._fd)
+                self._kernel.rename(name, aside, src_dir_fd=dir_fd, dst_dir_fd=self.fd)
             except OSError as error:
                 if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                     return None
             else:
-                return f"{self.name}/{aside}"
+                return aside
             # Another directory's had the same name.
             aside = f"{number}-{name}"
             if len(os.fsencode(aside)) > _NAME_BYTES_MAX:
                 return None
         return None
 
-    def remove(self, aside: str, options: Options) -> Removal:
-        """Remove what `take` gave the path `aside`; paths in the result and to callbacks begin with its name here."""
-        assert self._fd is not None, "something was taken"  # noqa: S101
-        return remove_tree(aside.rpartition("/")[2], dir_fd=self._fd, kernel=self._kernel, options=options)
+    def take_no_lock(self) -> bool:
+        """Move what stands where the lock belongs and is none. Returns whether it is worth asking for the lock again.
 
-    def end(self) -> bool:
-        """Remove the place itself, if it is empty. Returns whether a removal was faster, and has counted it."""
+        Another cleaner may have made a lock there since we looked, and somebody may hold it: one that was moved by
+        mistake is given its name again, unless there is a third one already (Race 5 of `removal`).
+        """
+        if self._is_lock(LOCK_NAME, self._root_fd):
+            return True
+        aside = self.take(LOCK_NAME, self._root_fd, LOCK_NAME)
+        if aside is None:
+            return False
+        if self._is_lock(aside, self.fd):
+            self._give_name_back(aside)
+        return True
+
+    def _give_name_back(self, aside: str) -> None:
+        try:
+            # A link, unlike a rename, replaces nothing.
+            self._kernel.link(aside, LOCK_NAME, src_dir_fd=self.fd, dst_dir_fd=self._root_fd)
+        except OSError:
+            # Then it goes with the trash: whoever waits for it notices that it was replaced.
+            return
+
+    def _is_lock(self, name: str, dir_fd: int | None) -> bool:
+        try:
+            return stat.S_ISREG(self._kernel.lstat(name, dir_fd=dir_fd).st_mode)
+        except OSError:
+            return False
+
+    def remove(self, aside: str, options: Options) -> Removal:
+        """Remove what `take` gave the name `aside`; paths are below the root, to callbacks below here."""
+        assert self.fd is not None, "something was taken"  # noqa: S101
+        return self._below_root(remove_tree(aside, dir_fd=self.fd, kernel=self._kernel, options=options))
+
+    def empty(self, crew: Crew, options: Options) -> list[Removal]:
+        """Remove all that was taken; paths as in `remove`."""
+        if self.fd is None:
+            return []
+        done = crew.help(self.fd, (), kernel=self._kernel, options=options)
+        rest = remove_contents(self.fd, kernel=self._kernel, options=going_on(done, options))
+        return [done, self._below_root(rest)]
+
+    def _below_root(self, removal: Removal) -> Removal:
+        left = tuple(
+            Left(self.name or ".", one.errno, one.reason)
+            if one.path == "."
+            else Left(f"{self.name}/{one.path}", one.errno, one.reason)
+            for one in removal.left
+        )
+        return replace(removal, left=left)
+
+    def end(self) -> None:
+        """Remove the place itself, if it is empty; nobody counts it."""
         self.close()
         if self.name is None:
-            return False
-        gone = False
+            return
         try:
             self._kernel.rmdir(self.name, dir_fd=self._root_fd)
         except FileNotFoundError:
-            gone = True
+            self.name = None
         except OSError:
             # Something in it stays, and is named; or it cannot be told, and whether it is there can.
-            gone = self._is_gone()
-            if not gone:
-                return False
-        self.name = None
-        return gone
+            if self._is_gone():
+                self.name = None
+        else:
+            self.name = None
 
     def _is_gone(self) -> bool:
         try:
@@ -119,34 +178,45 @@ class Trash:
 
     def close(self) -> None:
         """Give the descriptor back."""
-        fd, self._fd = self._fd, None
+        fd, self.fd = self.fd, None
         if fd is not None:
             let_go(self._kernel, fd)
 
     def _is_made(self) -> bool:
-        if self._fd is None and not self._refused:
+        if self.fd is None and not self._refused:
             self._make()
             self._mounted = self._surroundings.mounts_below(self._root_fd)
-            self._refused = self._fd is None
-        return self._fd is not None
+            self._refused = self.fd is None
+        return self.fd is not None
 
     def _make(self) -> None:
-        for number in range(_NAMES_MAX):
+        for number in range(_PLACES_MAX):
             name = f"{TRASH_PREFIX}-{number}" if number else TRASH_PREFIX
             try:
-                self._kernel.mkdir(name, 0o700, dir_fd=self._root_fd)
+                self._kernel.mkdir(name, _MODE, dir_fd=self._root_fd)
             except FileExistsError:
                 continue
             except OSError:
                 return
             self.name = name
             try:
-                self._fd = self._kernel.open(name, _LIST, dir_fd=self._root_fd)
+                self.fd = self._kernel.open(name, _LIST, dir_fd=self._root_fd)
             except OSError:
                 # Made and lost, or no descriptor left; it is empty and goes in the end.
                 return
-            # Else a run of root's that is killed leaves a directory that the owner of the cache cannot look into.
-            owner = foreign_owner(self._root_fd, self._kernel)
-            if owner is not None:
-                give(self._fd, owner, self._kernel)
+            self._give_to_owner(self.fd)
+            return
+
+    def _give_to_owner(self, fd: int) -> None:
+        """Else a run of root's that is killed leaves a directory that the owner of the cache cannot look into."""
+        owner = foreign_owner(self._root_fd, self._kernel)
+        if owner is None:
+            return
+        try:
+            status = self._kernel.fstat(fd)
+            # Somebody may have exchanged it: only an empty directory of ours, as we have just made one, is given.
+            ours = status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) == _MODE
+            if ours and not self._kernel.listdir(fd):
+                give(fd, owner, self._kernel)
+        except OSError:
             return

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections import deque
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, NamedTuple
 
 from cache_core.kernel import let_go
+from cache_core.values import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
@@ -36,7 +36,8 @@ _NAMES_MAX = 2048
 _FILES_MAX = 128
 
 
-class Unit(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Unit:
     """What one worker removes at a time.
 
     Attributes:
@@ -76,10 +77,10 @@ def divide(opener: Opener, root_fd: int, keep: Collection[str], *, kernel: Kerne
         wanted: How many units are enough.
     """
     units: list[Unit] = []
-    waiting: deque[tuple[str, ...]] = deque([()])
+    found: list[tuple[str, ...]] = [()]
     looks = 0
-    while waiting and len(units) + len(waiting) < wanted and looks < _LOOKS_MAX:
-        names = waiting.popleft()
+    while looks < len(found) and len(units) + len(found) - looks < wanted and looks < _LOOKS_MAX:
+        names = found[looks]
         looks += 1
         try:
             directories, files, ended = _look(opener, root_fd, names, keep if not names else (), kernel)
@@ -90,7 +91,8 @@ def divide(opener: Opener, root_fd: int, keep: Collection[str], *, kernel: Kerne
         if files > _FILES_MAX or not ended:
             units += [Unit(names, (), part, _PARTS) for part in range(_PARTS)]
         else:
-            waiting.extend((*names, name) for name in directories)
+            found.extend((*names, name) for name in directories)
+    waiting = found[looks:]
     units += _together(waiting, max(1, len(waiting) // (2 * wanted)))
     return units if len(units) >= min(wanted, _PARTS) else []
 

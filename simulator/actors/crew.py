@@ -54,16 +54,19 @@ class ActorCrew:
     def helper(self, kernel: GatedKernel) -> None:
         """What one more worker does; the function of a party."""
         self._helpers.append(kernel)
-        try:
-            while not self._over and kernel not in self._jobs:
-                kernel.await_event(self._event)
+        while not self._over or kernel in self._jobs:
             job = self._jobs.get(kernel)
-            if job is not None:
+            if job is None:
+                kernel.await_event(self._event)
+                continue
+            try:
                 job()
-        finally:
-            # Whatever its end was, nobody waits for it any more.
-            self._jobs.pop(kernel, None)
-            kernel.tell(self._event)
+                # A process for each job: what it was given goes with it.
+                kernel.give_up("exit")
+            finally:
+                # Whatever its end was, nobody waits for it any more.
+                del self._jobs[kernel]
+                kernel.tell(self._event)
 
     def close(self, kernel: GatedKernel) -> None:
         """The cleaner has ended, of whatever kind: nobody waits for work any more."""
@@ -77,7 +80,7 @@ class ActorCrew:
         if not units:
             return nothing_but()
         self._units.extend(units)
-        self._done[""] = (0, 0, 0, 0)
+        self._done = {"": (0, 0, 0, 0)}
         for helper in self._helpers:
             fd = ours.fork(helper)[root_fd]
             self._jobs[helper] = partial(self._work, helper, fd, keep, options, str(fd))
