@@ -49,6 +49,7 @@ def clean(
     """
     listing = _listing(as_json=as_json) if verbose else None
     progress = None if verbose else _progress()
+    fence = LandlockFence(remove_root=remove_root) if own_process else None
     with Interruption(own_process=own_process) as interruption:
         try:
             report = clean_sync(
@@ -66,9 +67,11 @@ def clean(
                 cancelled=interruption,
                 on_wait=lambda holders: _waiting(path, holders),
                 crew=Forked() if own_process else ALONE,
-                fence=LandlockFence(remove_root=remove_root) if own_process else None,
+                fence=fence,
             )
         finally:
+            if fence is not None:
+                fence.close()
             if progress is not None:
                 progress.clear()
         from simulator.cli import clean_report  # noqa: PLC0415
