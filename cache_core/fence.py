@@ -17,7 +17,6 @@ root, which is 11 to 25 % of an unlink in memory (docs/decisions/0011-fence.md).
 
 from __future__ import annotations
 
-from cache_core.janitor import start_janitor
 from cache_core.kernel import REAL, let_go
 from cache_core.landlock import ABI_MIN, enforce, landlock_abi, prepare
 
@@ -120,6 +119,8 @@ class LandlockFence:
         ruleset = prepare(root_fd)
         try:
             if self._remove_root:
+                from cache_core.janitor import start_janitor  # noqa: PLC0415 - only this wish pays for it
+
                 self._janitor = start_janitor(self._parent_fd, self._name)
             enforce(ruleset)
             self._root = root

@@ -10,7 +10,6 @@ than PATH_MAX: then no mount is known. Source: proc_pid_mountinfo(5).
 from __future__ import annotations
 
 import os
-import re
 
 from cache_core.kernel import let_go
 
@@ -22,7 +21,6 @@ _LIST = "/proc/self/mountinfo"
 _READ_BYTES = 65_536
 # In a line: an id, that of the parent, the device, the root within it, the mount point.
 _POINT_FIELD = 4
-_ESCAPED = re.compile(rb"\\([0-7]{3})")
 
 
 def mounts_below(kernel: Kernel, root_fd: int) -> dict[str, set[str]]:
@@ -34,11 +32,17 @@ def mounts_below(kernel: Kernel, root_fd: int) -> dict[str, set[str]]:
     except OSError:
         return found
     for line in lines:
-        point = os.fsdecode(_ESCAPED.sub(lambda octal: bytes([int(octal[1], 8)]), line.split(b" ")[_POINT_FIELD]))
+        point = _unescaped(line.split(b" ")[_POINT_FIELD])
         if point.startswith(top):
             directory, _, name = point[len(top) :].rpartition("/")
             found.setdefault(directory, set()).add(name)
     return found
+
+
+def _unescaped(field: bytes) -> str:
+    """A path; where it has a space, a tab, a line feed or a backslash, the list has a backslash and octal digits."""
+    first, *rest = field.split(b"\\")
+    return os.fsdecode(first + b"".join(bytes([int(piece[:3], 8)]) + piece[3:] for piece in rest))
 
 
 def _read(kernel: Kernel) -> bytes:

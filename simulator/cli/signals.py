@@ -7,14 +7,16 @@ up, does a signal raise at once (`at_once`). Imports nothing heavy: `clean` star
 
 from __future__ import annotations
 
-import signal
-
 from simulator.errors import InterruptedRunError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from types import FrameType, TracebackType
     from typing import Self
+else:
+    # Its calls and numbers, without the names for these, which take longer to load than all of this command's own code.
+    import _signal as signal
 
 # As `ground.confined` has them, which `clean` must not load: a test holds the two together.
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -36,7 +38,7 @@ class Interruption:
     def __enter__(self) -> Self:
         for number in ENDING_SIGNALS:
             before = signal.getsignal(number)
-            if before is not signal.SIG_IGN:
+            if before != signal.SIG_IGN:
                 self._before[number] = before
                 signal.signal(number, self._note)
         return self
@@ -55,8 +57,10 @@ class Interruption:
 
     def error(self) -> InterruptedRunError:
         """What to raise: the first signal counts."""
+        from signal import Signals  # noqa: PLC0415 - as below
+
         number = self._number or int(signal.SIGINT)
-        return InterruptedRunError(number, signal.Signals(number).name)
+        return InterruptedRunError(number, Signals(number).name)
 
     def check(self) -> None:
         """Raise if one came.
