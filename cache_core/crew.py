@@ -82,7 +82,8 @@ def remove_unit(
 ) -> Removal:
     """Do one unit's work. What cannot be reached is left to the last look."""
     try:
-        fd = opener.descend(root_fd, list(unit.names)) if unit.names else root_fd
+        # Opened anew, the root as well: whoever shares a descriptor shares its place in a listing.
+        fd = opener.descend(root_fd, list(unit.names) or ["."])
     except OSError:
         return nothing_but()
     try:
@@ -91,8 +92,7 @@ def remove_unit(
         part = Part(unit.part, unit.parts, () if unit.names else keep)
         return remove_contents(fd, keep=part, kernel=kernel, options=options)
     finally:
-        if fd != root_fd:
-            let_go(kernel, fd)
+        let_go(kernel, fd)
 
 
 def work_off(
@@ -120,7 +120,7 @@ def work_off(
             noted = met
             note(files + now.files_removed, directories + now.directories_removed, freed + now.bytes_freed, repaired)
 
-    how = Options(options.measure, tell, stop, rescans=0, provisional=True)
+    how = Options(options.measure, tell, stop, rescans=0, provisional=True, depth=options.depth)
     while not stop() and (unit := take()) is not None:
         done = remove(unit, how)
         files += done.files_removed
@@ -288,7 +288,11 @@ class _Job:
             raise
         finally:
             for child in self._children:
-                os.waitpid(child, 0)
+                try:
+                    os.waitpid(child, 0)
+                except ChildProcessError:
+                    # Whoever started us has the system reap children: then this waits, and has nothing to say.
+                    continue
 
 
 def single_threaded() -> bool:

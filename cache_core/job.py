@@ -18,7 +18,7 @@ from cache_core.outcome import Removal, going_on, nothing_but, total
 from cache_core.removal import remove_contents, remove_tree
 from cache_core.report import LOCK_HELD, LOCK_IGNORED, LOCK_NOT_TAKEN, LOCK_UNAVAILABLE, CleanReport
 from cache_core.trash import Trash
-from cache_core.values import dataclass
+from cache_core.values import dataclass, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # Something that is no lock is removed and a lock made; somebody who puts it there again that often means it.
 _NO_LOCK_MAX = 3
+# Entries of caches are a dozen levels deep; what is deeper than this is moved up, if it can be.
+_DEPTH_BEHIND_A_FENCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class Job:
             if self._moved() and not self._fenced:
                 return None
             self._enclose()
+            if self._fenced and not self._trash.mounted:
+                self._options = replace(self._options, depth=_DEPTH_BEHIND_A_FENCE)
             removal = self._remove()
             self._trash.end()
             return self._report(removal, state)

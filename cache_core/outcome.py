@@ -88,6 +88,8 @@ class Options:
         rescans: How often a directory that is filled again is emptied again.
         removed: Told the path of each entry that went, relative to the top. Costs memory and time for each.
         mended: Told the path of each directory that was given bits, likewise.
+        depth: Directories that lie deeper than this below the top are moved up to it before they are removed; 0 moves
+            none. For tops that are in a cache, not for those of somebody else's tree.
         provisional: Whether somebody looks at the same tree afterwards: what stays is not named, and a directory that
             was given bits counts only when it goes.
     """
@@ -99,6 +101,7 @@ class Options:
     removed: Callable[[str], None] | None = None
     mended: Callable[[str], None] | None = None
     provisional: bool = False
+    depth: int = 0
 
 
 DEFAULT = Options()

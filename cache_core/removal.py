@@ -40,6 +40,7 @@ from itertools import islice
 
 from cache_core.acts import BLOCK_BYTES, REPAIRS_MAX, Acts
 from cache_core.kernel import REAL, let_go
+from cache_core.layout import TRASH_PREFIX
 from cache_core.level import NOTHING, Level
 from cache_core.outcome import DEFAULT, Options, Removal
 from cache_core.pinned import Opener
@@ -62,6 +63,8 @@ _WAITING_PER_LEVEL_MIN = 64
 # How often, in one removal, the way back may be lost because others removed or moved a directory that we are in. Two
 # cleaners do so to each other, and each time something is gone; more than this means that it is moved to and fro.
 _WAYS_LOST_MAX = 1024
+# How often a name in the top is looked for that nothing has.
+_MOVE_TRIES = 64
 
 
 def remove_tree(path: str, *, dir_fd: int | None = None, kernel: Kernel = REAL, options: Options = DEFAULT) -> Removal:
@@ -122,6 +125,7 @@ class _Walk:
 
     def __init__(self, kernel: Kernel, top_fd: int, options: Options) -> None:
         self._kernel = kernel
+        self._top_fd = top_fd
         self._opener = Opener(kernel, top_fd)
         self._trail = Trail(kernel, self._opener, top_fd)
         self._options = options
@@ -129,6 +133,7 @@ class _Walk:
         self._levels: list[Level] = []
         self._waiting = 0
         self._ways_lost = 0
+        self._moved_up = 0
 
     def only(self, names: Sequence[str]) -> Removal:
         """Remove names of the top, which is outside: its mode is not ours to repair."""
@@ -289,6 +294,8 @@ class _Walk:
             level.go_on_from(parent.refilled)
             parent.refilled = None
         parent_fd = self._trail.current()
+        if self._options.depth and len(self._levels) > self._options.depth and self._move_up(name, parent_fd):
+            return
         try:
             fd = self._opener.open(name, parent_fd)
         except FileNotFoundError:
@@ -309,6 +316,26 @@ class _Walk:
         self._acts.count_repair(level)
         level.list_again = True
         self._levels.append(level)
+
+    def _move_up(self, name: str, parent_fd: int) -> bool:
+        """Give a directory a name in the top, to be removed from there. Returns whether that went.
+
+        Behind a fence the kernel walks up at each call, from where it is made to the root: a chain of n directories
+        would cost n * n.
+        """
+        for _ in range(_MOVE_TRIES):
+            self._moved_up += 1
+            aside = f"{TRASH_PREFIX}-deep-{self._moved_up}"
+            try:
+                self._kernel.rename(name, aside, src_dir_fd=parent_fd, dst_dir_fd=self._top_fd)
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    return False
+            else:
+                self._levels[0].waiting.append(aside)
+                self._waiting += 1
+                return True
+        return False
 
     def _enter_shut(
         self, parent: Level, parent_fd: int, name: str, error: OSError

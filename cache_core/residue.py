@@ -60,6 +60,7 @@ def remove_residue(root_fd: int, trash: Trash, *, kernel: Kernel = REAL, options
     telling = _Telling(options)
     done: list[Removal] = []
     # What was found before the caller stopped us may be a part of what belongs together.
+    poisoned = {item.path for item in found.residue if item.kind == "poisoned"}
     detached = {item.path for item in found.residue if item.directories and item.kind != "trash"}
     for path in () if found.cancelled else residue:
         if path == trash.name:
@@ -67,7 +68,8 @@ def remove_residue(root_fd: int, trash: Trash, *, kernel: Kernel = REAL, options
             done.append(nothing_but())
             continue
         where = trash if path in detached else None
-        done.append(_remove_one(root_fd, path, opener, where, kernel=kernel, options=telling.options(path)))
+        how = telling.options(path)
+        done.append(_remove_one(root_fd, path, opener, where, poisoned=path in poisoned, kernel=kernel, options=how))
         telling.add(done[-1])
         if done[-1].cancelled:
             break
@@ -166,7 +168,7 @@ def _below(tell: Callable[[str], None] | None, directory: str) -> Callable[[str]
 
 
 def _remove_one(
-    root_fd: int, path: str, opener: Opener, trash: Trash | None, *, kernel: Kernel, options: Options
+    root_fd: int, path: str, opener: Opener, trash: Trash | None, *, poisoned: bool, kernel: Kernel, options: Options
 ) -> Removal:
     """Remove what has a path below the root; from the trash, where there is one and it can be moved there."""
     directory, _, name = path.rpartition("/")
@@ -183,7 +185,9 @@ def _remove_one(
         if trash is not None and aside is not None:
             removal = trash.remove(aside, _named(options, aside, name))
         else:
-            removal = _below_root(remove_tree(name, dir_fd=fd, kernel=kernel, options=options), directory)
+            there = trash.rename_in_place(name, fd, path) if trash is not None and poisoned else name
+            how = _named(options, there, name)
+            removal = _below_root(remove_tree(there, dir_fd=fd, kernel=kernel, options=how), directory)
     except FileNotFoundError:
         # Removed since the audit.
         return nothing_but()

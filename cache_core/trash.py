@@ -39,6 +39,8 @@ _PLACES_MAX = 64
 # So many names of a root are looked at; somebody may make them faster than we move them. The rest is removed in place.
 _NAMES_MAX = 1_000_000
 _BATCH = 512
+# A temporary name, as `wholeness` knows them.
+_TEMPORARY = ".tmp-cachestorm"
 _MODE = 0o700
 _NAME_BYTES_MAX = 255
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -59,7 +61,7 @@ class Trash:
         self._kernel = kernel
         self._surroundings = surroundings
         self._refused = not usable
-        self._mounted: list[str] = []
+        self._mounted: list[str] | None = None
         self.fd: int | None = None
         self.name: str | None = None
 
@@ -83,7 +85,7 @@ class Trash:
         Returns:
             Its name here; None when it stays where it is.
         """
-        if not self._is_made() or any(mount == path or mount.startswith(f"{path}/") for mount in self._mounted):
+        if not self._is_made() or self._holds_mounts(path):
             return None
         aside = name
         for number in range(1, _PLACES_MAX):
@@ -99,6 +101,38 @@ class Trash:
             if len(os.fsencode(aside)) > _NAME_BYTES_MAX:
                 return None
         return None
+
+    @property
+    def mounted(self) -> list[str]:
+        """Paths below the root that something is mounted on."""
+        if self._mounted is None:
+            self._mounted = self._surroundings.mounts_below(self._root_fd)
+        return self._mounted
+
+    def _holds_mounts(self, path: str) -> bool:
+        return any(mount == path or mount.startswith(f"{path}/") for mount in self.mounted)
+
+    def rename_in_place(self, name: str, dir_fd: int, path: str) -> str:
+        """Give what cannot be moved here a name, in its own directory, that is residue by itself.
+
+        For what shows that it is residue by a mode that has to be repaired: killed half-way, a cleaner would leave
+        something that looks whole.
+
+        Returns:
+            Its name from now on: another one, or the one that it has.
+        """
+        if self._holds_mounts(path):
+            return name
+        for number in range(_PLACES_MAX):
+            aside = f"{_TEMPORARY}-{number}"
+            try:
+                self._kernel.rename(name, aside, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                    return name
+            else:
+                return aside
+        return name
 
     def take_no_lock(self) -> bool:
         """Move what stands where the lock belongs and is none. Returns whether it is worth asking for the lock again.
@@ -185,7 +219,6 @@ class Trash:
     def _is_made(self) -> bool:
         if self.fd is None and not self._refused:
             self._make()
-            self._mounted = self._surroundings.mounts_below(self._root_fd)
             self._refused = self.fd is None
         return self.fd is not None
 

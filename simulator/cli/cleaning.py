@@ -8,6 +8,7 @@ the words for the report after the last entry is gone.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from cache_core.cleaner import clean_sync
@@ -47,6 +48,8 @@ def clean(
         InterruptedRunError: A signal came.
         OSError: What was to be printed could not be.
     """
+    if _lies_in(path):
+        _load_all()
     listing = _listing(as_json=as_json) if verbose else None
     progress = None if verbose else _progress()
     fence = LandlockFence(remove_root=remove_root) if own_process else None
@@ -82,6 +85,19 @@ def clean(
     if listing is not None:
         listing.end()
     return 0 if report.succeeded else 1
+
+
+def _lies_in(path: str) -> bool:
+    """Whether this program is in the cache that it is to empty, as one is that a tool runs from its cache."""
+    return os.path.realpath(__file__).startswith(os.path.realpath(path).rstrip("/") + "/")
+
+
+def _load_all() -> None:
+    """Load now what would be gone by the time that it is needed."""
+    import json  # noqa: F401, PLC0415 - loaded, not used
+
+    import simulator.cli.clean_report  # noqa: PLC0415
+    import simulator.cli.main  # noqa: F401, PLC0415
 
 
 def _listing(*, as_json: bool) -> Listing:

@@ -70,6 +70,27 @@ def test_the_same_report_as_alone(place, forks, workers):
     assert_no_children()
 
 
+def test_files_in_the_root_itself_are_shared_too(cache, forks, watching):
+    """Who lists a directory has a place in it of their own: nothing is left to the last look."""
+    for number in range(1000):
+        (cache / f"{number}").touch()
+    kernel = watching()
+    assert clean_sync(str(cache), crew=Forked(2), kernel=kernel).files_removed == 1000
+    assert len(forks) == 1
+    last = max(at for at, (name, _) in enumerate(kernel.calls) if name == "scandir")
+    assert not [name for name, _ in kernel.calls[last:] if name == "unlink"]
+
+
+def test_a_program_whose_children_the_system_reaps(cache, forks):
+    fill(cache)
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert clean_sync(str(cache), crew=Forked(2)).empty
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert len(forks) == 1
+
+
 def test_library_callers_never_fork(cache, forks):
     fill(cache)
     assert clean_sync(str(cache)).empty

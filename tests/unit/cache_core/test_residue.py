@@ -452,3 +452,21 @@ def test_what_goes_is_told_as_by_one_removal(cache):
     numbers = [(now.files_removed, now.directories_removed) for now in seen]
     assert numbers == sorted(numbers)
     assert numbers[-1] == (removal.files_removed, removal.directories_removed) == (3, 3)
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o100, 0o300, 0o600])
+@pytest.mark.parametrize("where", ["bucket/shut", f"{ARCHIVE}"])
+def test_what_is_known_by_its_mode_has_the_name_of_residue_before_that_is_repaired(cache, watching, mode, where):
+    """Else a cleaner that is killed half-way would leave something that looks whole."""
+    fill(cache, f"{where}/one", f"{where}/d/two")
+    (cache / where).chmod(mode)
+    seen = []
+
+    def before(name, arguments):
+        if name in ("unlink", "rmdir"):
+            seen.append((cache / where).exists())
+
+    report = clean_sync(str(cache), residue_only=True, kernel=watching(before=before))
+    assert report.succeeded
+    assert seen
+    assert not any(seen)

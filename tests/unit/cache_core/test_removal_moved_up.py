@@ -1,0 +1,113 @@
+"""Behind a fence each call costs the way up to the root: what lies deep is moved up before it is removed."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from cache_core import clean_sync, remove_contents
+from cache_core.layout import TRASH_PREFIX
+from cache_core.outcome import Options
+
+
+class Behind:
+    """A fence that says that it stands; the walls are not what is tested here."""
+
+    def enter(self, root_fd, parent_fd, name):
+        return True
+
+    def remove_root(self):
+        raise AssertionError("nobody asked for it")
+
+    def close(self):
+        pass
+
+
+def dig(place, depth, *, files=False):
+    fd = os.open(place, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=fd)
+        if files:
+            os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+        below = os.open("d", os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = below
+    os.close(fd)
+
+
+def deepest(kernel):
+    """How far below the top the walk was, at most: names in one call to openat2."""
+    return max(arguments[0].count("/") + 1 for name, arguments in kernel.calls if name == "openat2")
+
+
+@pytest.mark.parametrize("depth", [30, 100, 500])
+def test_a_chain_goes_and_is_counted(cache, watching, depth):
+    dig(cache, depth, files=True)
+    kernel = watching()
+    report = clean_sync(str(cache), kernel=kernel, fence=Behind())
+    assert (report.empty, report.files_removed, report.directories_removed) == (True, depth, depth)
+    moves = [arguments for name, arguments in kernel.calls if name == "rename" and arguments[0] == "d"]
+    assert len(moves) == 1 + depth // 33
+
+
+def test_without_a_fence_nothing_is_moved_up(cache, watching):
+    dig(cache, 100)
+    kernel = watching()
+    assert clean_sync(str(cache), kernel=kernel).empty
+    assert sum(name == "rename" for name, _ in kernel.calls) == 1
+
+
+def test_nothing_of_a_tree_of_somebody_elses_is_moved_up(place, watching):
+    (place / "tree").mkdir()
+    dig(place / "tree", 100)
+    fd = os.open(place / "tree", os.O_RDONLY)
+    kernel = watching()
+    assert remove_contents(fd, kernel=kernel).directories_removed == 100
+    os.close(fd)
+    assert "rename" not in {name for name, _ in kernel.calls}
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EACCES, errno.ENOSPC])
+def test_where_it_is_refused_it_goes_where_it_is(cache, watching, number):
+    dig(cache, 100)
+    kernel = watching(refuse=lambda name, _: OSError(number, "no") if name == "rename" else None)
+    report = clean_sync(str(cache), kernel=kernel, fence=Behind())
+    assert (report.empty, report.directories_removed) == (True, 100)
+
+
+def test_a_name_that_is_taken_is_not_lost(cache, place):
+    dig(cache, 60)
+    taken = cache / f"{TRASH_PREFIX}-deep-1" / "full"
+    taken.mkdir(parents=True)
+    fd = os.open(cache, os.O_RDONLY)
+    removal = remove_contents(fd, keep={taken.parent.name, "CACHEDIR.TAG"}, options=Options(depth=20))
+    os.close(fd)
+    assert (removal.left, removal.directories_removed) == ((), 60)
+    assert taken.exists()
+
+
+def test_what_stays_is_named_where_it_is(cache, watching):
+    dig(cache, 80, files=True)
+    calls = []
+
+    def refuse(name, arguments):
+        if name == "unlink" and arguments[0] == "file":
+            calls.append(1)
+            return OSError(errno.EPERM, "no") if len(calls) == 60 else None
+        return None
+
+    report = clean_sync(str(cache), kernel=watching(refuse=refuse), fence=Behind())
+    (left,) = report.left
+    assert (cache / left.path).is_file()
+    assert left.path.startswith(f"{TRASH_PREFIX}/{TRASH_PREFIX}-deep-")
+    assert clean_sync(str(cache)).empty
+
+
+def test_modes_on_the_way_are_no_obstacle(cache):
+    dig(cache, 100)
+    for depth in (20, 40, 60):
+        os.chmod("/".join([str(cache), *["d"] * depth]), 0o300)
+    report = clean_sync(str(cache), fence=Behind())
+    assert (report.empty, report.permissions_repaired) == (True, 3)
