@@ -46,6 +46,8 @@ _LINE_NUMBERS = 8
 _LINE_BYTES = 8 * _LINE_NUMBERS
 _INDEX_BYTES = 4
 _LOOK_SECONDS = 0.05
+# So often we look after a worker that was told to stop, before it is ended: two seconds.
+_PATIENCE_LOOKS = 40
 # Entries between two looks at the numbers by others: some 5 ms.
 _NOTED_EVERY = 512
 _DEAF_TO = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -280,8 +282,13 @@ class _Job:
     def _wait(self) -> None:
         """Until every worker has ended; whoever wants to stop or to know is heard meanwhile."""
         try:
+            looks = 0
             while self._children and not select.select([self._ended], [], [], _LOOK_SECONDS)[0]:
-                self._told_to_stop()
+                looks += self._told_to_stop()
+                if looks == _PATIENCE_LOOKS:
+                    # Stopped by somebody, or stuck in a call: it cannot hear us.
+                    for child in self._children:
+                        os.kill(child, signal.SIGKILL)
                 self._tell()
         except BaseException:
             self._counts.stop()

@@ -251,6 +251,32 @@ def test_cancelled(cache, forks, after):
     assert clean_sync(str(cache)).empty
 
 
+def test_a_worker_that_somebody_stopped_does_not_hold_us_up(cache, watching, forks, monkeypatch):
+    monkeypatch.setattr("cache_core.crew._PATIENCE_LOOKS", 2)
+    fill(cache)
+
+    def stop(name):
+        if name == "unlink":
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def cancelled():
+        # As an interrupt that comes when we wait for it.
+        return any(state(child) == "T" for child in forks)
+
+    report = clean_sync(str(cache), crew=Forked(2), kernel=Doing(watching(), stop), cancelled=cancelled)
+    assert report.cancelled
+    assert_no_children()
+    assert clean_sync(str(cache)).empty
+
+
+def state(process):
+    try:
+        with open(f"/proc/{process}/stat", encoding="ascii") as told:
+            return told.read().rpartition(") ")[2][0]
+    except FileNotFoundError:
+        return None
+
+
 def test_a_callback_that_raises_ends_the_workers(cache, forks):
     fill(cache)
 
