@@ -156,7 +156,10 @@ class Job:
         names = judge(self._root.fd, kernel=self._kernel)
         self._long_tag = TAG_NAME in names.content and self._is_tagged()
         removals = [*self._no_locks, *self._remove_all(names)]
-        return total([*removals, self._remove_long_tag(removals[-1])])
+        rest = removals[-1]
+        # Before the tag, which is to be the last thing.
+        removals.append(self._remove_trash(removals))
+        return total([*removals, self._remove_long_tag(rest)])
 
     def _remove_all(self, names: RootNames) -> list[Removal]:
         """Remove whatever is not known to be a file of an empty cache."""
@@ -173,6 +176,16 @@ class Job:
         how = going_on(total(done), self._options)
         done.append(remove_contents(self._root.fd, keep=keep, kernel=self._kernel, options=how))
         return done
+
+    def _remove_trash(self, removals: list[Removal]) -> Removal:
+        """Remove the trash itself. When that is refused and nothing in it is to blame, it is named."""
+        error = self._trash.end()
+        name = self._trash.name
+        if error is None or name is None or any(one.cancelled for one in removals):
+            return nothing_but()
+        if any(left.path == name or left.path.startswith(f"{name}/") for one in removals for left in one.left):
+            return nothing_but()
+        return nothing_but(self._aftermath.left(name, error))
 
     def _stopped(self) -> bool:
         return self._options.cancelled is not None and self._options.cancelled()

@@ -185,21 +185,23 @@ class Trash:
         )
         return replace(removal, left=left)
 
-    def end(self) -> None:
-        """Remove the place itself, if it is empty; nobody counts it."""
+    def end(self) -> OSError | None:
+        """Remove the place itself, if it is empty; nobody counts it. Returns what refused that."""
         self.close()
         if self.name is None:
-            return
+            return None
         try:
             self._kernel.rmdir(self.name, dir_fd=self._root_fd)
         except FileNotFoundError:
             self.name = None
-        except OSError:
-            # Something in it stays, and is named; or it cannot be told, and whether it is there can.
-            if self._is_gone():
-                self.name = None
+        except OSError as error:
+            # Something in it stays; or it cannot be told, and whether it is there can.
+            if not self._is_gone():
+                return error
+            self.name = None
         else:
             self.name = None
+        return None
 
     def _is_gone(self) -> bool:
         try:

@@ -130,3 +130,10 @@ def test_a_root_that_cannot_be_listed_is_named_once(cache, watching):
 def test_a_listing_that_failed_of_a_root_that_is_empty(cache, watching):
     report = clean_sync(str(cache), kernel=watching(refuse=refuse_listing("scandir", times=1)))
     assert (report.empty, report.left) == (True, ())
+
+
+def test_a_long_tag_goes_with_the_first_run_whatever_was_moved_aside(cache):
+    (cache / "CACHEDIR.TAG").write_bytes(TAG_TEXT.ljust(5000, b"\n"))
+    (cache / "entry" / "inner").mkdir(parents=True)
+    report = clean_sync(str(cache))
+    assert (report.empty, report.left, os.listdir(cache)) == (True, (), [".lock"])

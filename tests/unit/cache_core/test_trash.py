@@ -135,3 +135,30 @@ def test_residue_of_one_name_in_many_places(cache):
     assert (report.succeeded, report.directories_removed) == (True, 10)
     assert os.listdir(cache / "3" / "build") == []
     assert "3/build/bdist.linux/d/file" in told
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EBUSY, errno.EACCES])
+def test_a_place_that_cannot_be_removed_is_named_with_what_refused(cache, watching, number):
+    """It is empty, so nothing in it is to blame, and it did not appear meanwhile."""
+    fill(cache)
+
+    def refuse(name, arguments):
+        return OSError(number, "no") if name == "rmdir" and arguments[0] == TRASH_PREFIX else None
+
+    report = clean_sync(str(cache), kernel=watching(refuse=refuse))
+    assert not report.empty
+    assert [(left.path, left.errno) for left in report.left] == [(TRASH_PREFIX, errno.errorcode[number])]
+
+
+def test_a_place_that_could_not_be_removed_at_once_goes_in_the_end(cache, watching):
+    fill(cache)
+    refused = []
+
+    def refuse(name, arguments):
+        if name == "rmdir" and arguments[0] == TRASH_PREFIX and not refused:
+            refused.append(arguments)
+            return OSError(errno.EIO, "no")
+        return None
+
+    report = clean_sync(str(cache), kernel=watching(refuse=refuse))
+    assert (report.empty, report.left, len(refused)) == (True, (), 1)
