@@ -63,6 +63,11 @@ class Aftermath:
             ]
         return tuple(sorted(left, key=lambda item: item.path)), names.empty
 
+    @staticmethod
+    def appeared(left: tuple[Left, ...]) -> bool:
+        """Whether something came while the cache was cleaned."""
+        return any(item.reason == _APPEARED for item in left)
+
     def _stays(self, name: str, removal: Removal, *, tag_last: bool) -> Left:
         """Why there is content that the removal did not meet, or had to leave."""
         if removal.cancelled:

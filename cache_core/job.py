@@ -14,7 +14,7 @@ from cache_core.aftermath import Aftermath
 from cache_core.errors import CacheInUseError, LockCancelledError, LockUnavailableError, NotALockError, errno_name
 from cache_core.layout import KEPT_NAMES, LOCK_NAME, TAG_NAME, is_tagged, judge
 from cache_core.locks import lock_cache
-from cache_core.outcome import Removal, going_on, nothing_but, total
+from cache_core.outcome import RESCANS_MAX, Removal, going_on, nothing_but, total
 from cache_core.removal import remove_contents, remove_tree
 from cache_core.report import LOCK_HELD, LOCK_IGNORED, LOCK_NOT_TAKEN, LOCK_UNAVAILABLE, CleanReport
 from cache_core.trash import Trash
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cache_core.kernel import Kernel
     from cache_core.layout import RootNames
     from cache_core.locks import Lock, Wait
-    from cache_core.outcome import Options
+    from cache_core.outcome import Left, Options
     from cache_core.root import Root
     from cache_core.surroundings import Surroundings
 
@@ -68,6 +68,7 @@ class Job:
         self._no_locks: list[Removal] = []  # of what stood where the lock belongs
         self._lock_errno: int | None = None  # why there is none
         self._long_tag = False  # a valid tag that an empty cache cannot have
+        self._keep: set[str] | None = None  # names in the root that are not to go; None: most of them
 
     def under_lock(self, wait: Wait) -> CleanReport | None:
         """Take the lock, remove, read again. None: the root was replaced meanwhile, and nothing removed."""
@@ -96,7 +97,7 @@ class Job:
 
     def _report(self, removal: Removal, lock: str) -> CleanReport:
         wish, aftermath = self._wish, self._aftermath
-        left, empty = aftermath.read_again(removal, whole=not wish.residue_only, tag_last=self._long_tag)
+        removal, left, empty = self._read_again(removal)
         replaced = aftermath.replaced()
         if replaced is not None:
             left, empty = (replaced,), False
@@ -119,6 +120,20 @@ class Job:
             cancelled=removal.cancelled,
             lock_error=None if self._lock_errno is None else errno_name(self._lock_errno),
         )
+
+    def _read_again(self, removal: Removal) -> tuple[Removal, tuple[Left, ...], bool]:
+        """Read the root; what came after our last look goes too: without the lock, another cleaner's trash."""
+        whole = not self._wish.residue_only
+        for _ in range(RESCANS_MAX):
+            left, empty = self._aftermath.read_again(removal, whole=whole, tag_last=self._long_tag)
+            # A tag that was to go last may be gone: what came then is told, and the root tagged again.
+            if self._keep is None or self._long_tag or removal.cancelled or not self._aftermath.appeared(left):
+                return removal, left, empty
+            how = going_on(removal, self._options)
+            late = remove_contents(self._root.fd, keep=self._keep, kernel=self._kernel, options=how)
+            removal = total([removal, late])
+        left, empty = self._aftermath.read_again(removal, whole=whole, tag_last=self._long_tag)
+        return removal, left, empty
 
     def _lock(self, wait: Wait) -> tuple[Lock | None, str]:
         for _ in range(_NO_LOCK_MAX):
@@ -175,6 +190,7 @@ class Job:
         done.append(self._wish.crew.help(self._root.fd, keep, kernel=self._kernel, options=how))
         how = going_on(total(done), self._options)
         done.append(remove_contents(self._root.fd, keep=keep, kernel=self._kernel, options=how))
+        self._keep = keep
         return done
 
     def _remove_trash(self, removals: list[Removal]) -> Removal:
