@@ -25,6 +25,7 @@ from cache_core.outcome import Options, Progress, Removal, nothing_but
 from cache_core.pinned import Opener
 from cache_core.removal import remove_contents, remove_entries
 from cache_core.units import UNITS_WANTED, Part, Unit, divide
+from cache_core.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def work_off(
     Args:
         take: Gives the next unit; None when there is none.
         remove: Removes one.
-        options: The caller's; only what to measure is taken from them.
+        options: The caller's, with a `mark` that no other worker has; callbacks are not taken from them.
         note: Told files, directories, bytes and repairs of all units so far, every few hundred entries.
         stop: Asked at each directory and every few hundred entries.
     """
@@ -122,7 +123,7 @@ def work_off(
             noted = met
             note(files + now.files_removed, directories + now.directories_removed, freed + now.bytes_freed, repaired)
 
-    how = Options(options.measure, tell, stop, rescans=0, provisional=True, depth=options.depth)
+    how = Options(options.measure, tell, stop, rescans=0, provisional=True, depth=options.depth, mark=options.mark)
     while not stop() and (unit := take()) is not None:
         done = remove(unit, how)
         files += done.files_removed
@@ -264,7 +265,7 @@ class _Job:
             if worker == 0:
                 self._tell()
 
-        work_off(self._take, self._remove, self._options, note, stop)
+        work_off(self._take, self._remove, replace(self._options, mark=f"{worker}-"), note, stop)
 
     def _take(self) -> Unit | None:
         index = os.read(self._queue, _INDEX_BYTES)

@@ -68,7 +68,7 @@ class Job:
         self._no_locks: list[Removal] = []  # of what stood where the lock belongs
         self._lock_errno: int | None = None  # why there is none
         self._long_tag = False  # a valid tag that an empty cache cannot have
-        self._keep: set[str] | None = None  # names in the root that are not to go; None: most of them
+        self._keep: frozenset[str] | None = None  # names in the root that are not to go; None: most of them
 
     def under_lock(self, wait: Wait) -> CleanReport | None:
         """Take the lock, remove, read again. None: the root was replaced meanwhile, and nothing removed."""
@@ -180,6 +180,7 @@ class Job:
         """Remove whatever is not known to be a file of an empty cache."""
         # One of the three that comes meanwhile is a builder's; what comes under such a name and is none is read again.
         keep = {*KEPT_NAMES}.difference(names.content).union({TAG_NAME} if self._long_tag else ())
+        self._keep = frozenset(keep)
         self._trash.take_contents(keep, self._stopped)
         if self._trash.name is not None:
             keep.add(self._trash.name)
@@ -190,7 +191,6 @@ class Job:
         done.append(self._wish.crew.help(self._root.fd, keep, kernel=self._kernel, options=how))
         how = going_on(total(done), self._options)
         done.append(remove_contents(self._root.fd, keep=keep, kernel=self._kernel, options=how))
-        self._keep = keep
         return done
 
     def _remove_trash(self, removals: list[Removal]) -> Removal:

@@ -89,7 +89,8 @@ class Options:
         removed: Told the path of each entry that went, relative to the top. Costs memory and time for each.
         mended: Told the path of each directory that was given bits, likewise.
         depth: Directories that lie deeper than this below the top are moved up to it before they are removed; 0 moves
-            none. For tops that are in a cache, not for those of somebody else's tree.
+            none. For tops that are in a cache, not in somebody else's tree. Callbacks are told the path there.
+        mark: A part of the names that these get, for one of several who work below the same top.
         provisional: Whether somebody looks at the same tree afterwards: what stays is not named, and a directory that
             was given bits counts only when it goes.
     """
@@ -102,6 +103,7 @@ class Options:
     mended: Callable[[str], None] | None = None
     provisional: bool = False
     depth: int = 0
+    mark: str = ""
 
 
 DEFAULT = Options()

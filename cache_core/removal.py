@@ -40,8 +40,8 @@ from itertools import islice
 
 from cache_core.acts import BLOCK_BYTES, REPAIRS_MAX, Acts
 from cache_core.kernel import REAL, let_go
-from cache_core.layout import TRASH_PREFIX
 from cache_core.level import NOTHING, Level
+from cache_core.lift import Lift
 from cache_core.outcome import DEFAULT, Options, Removal
 from cache_core.pinned import Opener
 from cache_core.repair import mend, put_back
@@ -63,8 +63,6 @@ _WAITING_PER_LEVEL_MIN = 64
 # How often, in one removal, the way back may be lost because others removed or moved a directory that we are in. Two
 # cleaners do so to each other, and each time something is gone; more than this means that it is moved to and fro.
 _WAYS_LOST_MAX = 1024
-# How often a name in the top is looked for that nothing has.
-_MOVE_TRIES = 64
 
 
 def remove_tree(path: str, *, dir_fd: int | None = None, kernel: Kernel = REAL, options: Options = DEFAULT) -> Removal:
@@ -125,7 +123,6 @@ class _Walk:
 
     def __init__(self, kernel: Kernel, top_fd: int, options: Options) -> None:
         self._kernel = kernel
-        self._top_fd = top_fd
         self._opener = Opener(kernel, top_fd)
         self._trail = Trail(kernel, self._opener, top_fd)
         self._options = options
@@ -133,7 +130,7 @@ class _Walk:
         self._levels: list[Level] = []
         self._waiting = 0
         self._ways_lost = 0
-        self._moved_up = 0
+        self._lift = Lift(kernel, self._opener, top_fd, options, self._acts.uid)
 
     def only(self, names: Sequence[str]) -> Removal:
         """Remove names of the top, which is outside: its mode is not ours to repair."""
@@ -294,8 +291,12 @@ class _Walk:
             level.go_on_from(parent.refilled)
             parent.refilled = None
         parent_fd = self._trail.current()
-        if self._options.depth and len(self._levels) > self._options.depth and self._move_up(name, parent_fd):
-            return
+        if self._waiting < _WAITING_MAX:
+            aside = self._lift.move(name, parent_fd, len(self._levels), lambda: self._acts.repair(parent, parent_fd))
+            if aside is not None:
+                self._levels[0].waiting.append(aside)
+                self._waiting += 1
+                return
         try:
             fd = self._opener.open(name, parent_fd)
         except FileNotFoundError:
@@ -313,29 +314,10 @@ class _Walk:
                 self._acts.report(parent, name, error)
                 return
         self._trail.enter(name, fd)
+        level.old_mode = level.old_mode or self._lift.old_mode(name)
         self._acts.count_repair(level)
         level.list_again = True
         self._levels.append(level)
-
-    def _move_up(self, name: str, parent_fd: int) -> bool:
-        """Give a directory a name in the top, to be removed from there. Returns whether that went.
-
-        Behind a fence the kernel walks up at each call, from where it is made to the root: a chain of n directories
-        would cost n * n.
-        """
-        for _ in range(_MOVE_TRIES):
-            self._moved_up += 1
-            aside = f"{TRASH_PREFIX}-deep-{self._moved_up}"
-            try:
-                self._kernel.rename(name, aside, src_dir_fd=parent_fd, dst_dir_fd=self._top_fd)
-            except OSError as error:
-                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-                    return False
-            else:
-                self._levels[0].waiting.append(aside)
-                self._waiting += 1
-                return True
-        return False
 
     def _enter_shut(
         self, parent: Level, parent_fd: int, name: str, error: OSError
@@ -489,6 +471,7 @@ class _Walk:
                     put_back(self._kernel, fd, old_mode)
             finally:
                 let_go(self._kernel, fd)
+        self._lift.end()
         top = self._levels[0]
         # Whoever comes after us, or works beside us in another part of it, has to find the mode that it had.
         if top.old_mode is not None and (top.survivors or everywhere or self._options.provisional):

@@ -186,7 +186,8 @@ def _remove_one(
             removal = trash.remove(aside, _named(options, aside, name))
         else:
             there = trash.rename_in_place(name, fd, path) if trash is not None and poisoned else name
-            how = _named(options, there, name)
+            # Where it lies, nobody would know for residue what is moved up.
+            how = replace(_named(options, there, name), depth=0)
             removal = _below_root(remove_tree(there, dir_fd=fd, kernel=kernel, options=how), directory)
     except FileNotFoundError:
         # Removed since the audit.

@@ -22,6 +22,7 @@ from cache_core.kernel import let_go
 from cache_core.layout import LOCK_NAME, TRASH_PREFIX
 from cache_core.outcome import Left, going_on
 from cache_core.owners import foreign_owner, give
+from cache_core.pinned import Opener
 from cache_core.removal import remove_contents, remove_tree
 from cache_core.values import replace
 
@@ -43,7 +44,6 @@ _BATCH = 512
 _TEMPORARY = ".tmp-cachestorm"
 _MODE = 0o700
 _NAME_BYTES_MAX = 255
-_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Trash:
@@ -235,7 +235,8 @@ class Trash:
                 return
             self.name = name
             try:
-                self.fd = self._kernel.open(name, _LIST, dir_fd=self._root_fd)
+                # Not what somebody has mounted on it meanwhile.
+                self.fd = Opener(self._kernel, self._root_fd).open(name, self._root_fd)
             except OSError:
                 # Made and lost, or no descriptor left; it is empty and goes in the end.
                 return

@@ -18,6 +18,7 @@ import zlib
 from itertools import groupby, islice
 
 from cache_core.kernel import let_go
+from cache_core.repair import lacks_owner_bits
 from cache_core.values import dataclass
 
 TYPE_CHECKING = False
@@ -88,7 +89,9 @@ def divide(opener: Opener, root_fd: int, keep: Collection[str], *, kernel: Kerne
             if names:
                 units.append(Unit(names[:-1], names[-1:]))
             continue
-        if files > _FILES_MAX or not ended:
+        if files is None:
+            units.append(Unit(names[:-1], names[-1:]))
+        elif files > _FILES_MAX or not ended:
             units += [Unit(names, (), part, _PARTS) for part in range(_PARTS)]
         else:
             found.extend((*names, name) for name in directories)
@@ -107,8 +110,11 @@ def _together(directories: Iterable[tuple[str, ...]], size: int) -> Iterator[Uni
 
 def _look(
     opener: Opener, root_fd: int, names: tuple[str, ...], keep: Collection[str], kernel: Kernel
-) -> tuple[list[str], int, bool]:
-    """The subdirectories of a directory, how many files are in it, and whether these are all."""
+) -> tuple[list[str], int | None, bool]:
+    """The subdirectories of a directory, how many files are in it, and whether these are all.
+
+    No number for one that should be divided and cannot be: its mode has to be repaired, and that is for one to do.
+    """
     directories: list[str] = []
     files = 0
     fd = opener.descend(root_fd, list(names)) if names else root_fd
@@ -122,6 +128,8 @@ def _look(
                 else:
                     files += 1
             ended = next(listing, None) is None
+        if names and (files > _FILES_MAX or not ended) and lacks_owner_bits(kernel.fstat(fd)):
+            return directories, None, ended
     finally:
         if fd != root_fd:
             let_go(kernel, fd)

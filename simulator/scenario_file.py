@@ -215,6 +215,12 @@ def check_fault(spec: str, builds: int, during: Sequence[str], after: Sequence[s
     if during or after:
         parties["cleaner"] = (*during[:1], *after)
     parties.update({f"cleaner-{place}": (name,) for place, name in enumerate(during[1:], 2)})
+    helped = [name for name in (*during[:1], *after) if name in CLEANERS and CLEANERS[name].workers > 1]
+    if helped:
+        parties["worker-1"] = tuple(helped)
+    for place, name in enumerate(during[1:], 2):
+        if CLEANERS[name].workers > 1:
+            parties[f"worker-{place}"] = (name,)
     if fault.actor not in parties:
         problem = _unknown_actor(fault.actor, builds, list(parties))
         raise BadInputError("unknown-actor", fault.actor, f"fault '{spec}': {problem}")

@@ -4,7 +4,8 @@ What `cache_core.crew.Forked` does with processes is done with actors here: unit
 code, a worker has copies of the cleaner's descriptors and its lock, stops when the cleaner is gone, and the cleaner
 waits for all of them. So one schedule interleaves two removals call by call.
 
-Guarantees: a worker that is not needed makes no step. Not modelled: that fork(2) fails, and the time that it takes.
+Guarantees: a worker that is not needed makes no step. Not modelled: that fork(2) fails, the time that it takes, and a
+process in the place of a worker that was killed, for the next job.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from cache_core.crew import remove_unit, work_off
 from cache_core.outcome import Removal, nothing_but
 from cache_core.pinned import Opener
 from cache_core.units import UNITS_WANTED, divide
+from cache_core.values import replace
 from simulator.actors.cleaners import CLEANERS
 from simulator.engine.actor import Actor
 from simulator.hosts.base import Party
@@ -47,26 +49,30 @@ class ActorCrew:
         self._helpers: list[GatedKernel] = []
         self._jobs: dict[GatedKernel, Callable[[], None]] = {}
         self._units: deque[Unit] = deque()
-        self._done: dict[str, tuple[int, ...]] = {}
+        self._done: dict[int, tuple[int, ...]] = {}
         self._stopped = False
         self._over = False
 
     def helper(self, kernel: GatedKernel) -> None:
         """What one more worker does; the function of a party."""
         self._helpers.append(kernel)
-        while not self._over or kernel in self._jobs:
-            job = self._jobs.get(kernel)
-            if job is None:
-                kernel.await_event(self._event)
-                continue
-            try:
-                job()
-                # A process for each job: what it was given goes with it.
-                kernel.give_up("exit")
-            finally:
-                # Whatever its end was, nobody waits for it any more.
-                del self._jobs[kernel]
-                kernel.tell(self._event)
+        try:
+            while not self._over or kernel in self._jobs:
+                job = self._jobs.get(kernel)
+                if job is None:
+                    kernel.await_event(self._event)
+                    continue
+                try:
+                    job()
+                    # A process for each job: what it was given goes with it.
+                    kernel.give_up("exit")
+                finally:
+                    # Whatever its end was, nobody waits for it any more.
+                    del self._jobs[kernel]
+                    kernel.tell(self._event)
+        finally:
+            # One that was killed does no further job; the shipped crew would start another process for that.
+            self._helpers.remove(kernel)
 
     def close(self, kernel: GatedKernel) -> None:
         """The cleaner has ended, of whatever kind: nobody waits for work any more."""
@@ -80,18 +86,18 @@ class ActorCrew:
         if not units:
             return nothing_but()
         self._units.extend(units)
-        self._done = {"": (0, 0, 0, 0)}
-        for helper in self._helpers:
+        self._done = {0: (0, 0, 0, 0)}
+        for number, helper in enumerate(self._helpers, 1):
             fd = ours.fork(helper)[root_fd]
-            self._jobs[helper] = partial(self._work, helper, fd, keep, options, str(fd))
+            self._jobs[helper] = partial(self._work, helper, fd, keep, options, number)
         ours.tell(self._event)
-        self._work(ours, root_fd, keep, options, "")
+        self._work(ours, root_fd, keep, options, 0)
         while self._jobs:
             ours.await_event(self._event)
         files, directories, freed, repaired = map(sum, zip(*self._done.values(), strict=True))
         return Removal(files, directories, freed, repaired, (), self._stopped)
 
-    def _work(self, kernel: Kernel, root_fd: int, keep: Collection[str], options: Options, who: str) -> None:
+    def _work(self, kernel: Kernel, root_fd: int, keep: Collection[str], options: Options, who: int) -> None:
         opener = Opener(kernel, root_fd)
 
         def take() -> Unit | None:
@@ -108,7 +114,7 @@ class ActorCrew:
                 self._stopped = options.cancelled()
             return self._stopped or self._cleaner.dead
 
-        work_off(take, remove, options, note, stop)
+        work_off(take, remove, replace(options, mark=f"{who}-"), note, stop)
 
 
 class Cleaning:

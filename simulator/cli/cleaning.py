@@ -89,7 +89,11 @@ def clean(
 
 def _lies_in(path: str) -> bool:
     """Whether this program is in the cache that it is to empty, as one is that a tool runs from its cache."""
-    return os.path.realpath(__file__).startswith(os.path.realpath(path).rstrip("/") + "/")
+    try:
+        return os.path.realpath(__file__).startswith(os.path.realpath(path).rstrip("/") + "/")
+    except OSError:
+        # Somebody exchanges it under our eyes.
+        return True
 
 
 def _load_all() -> None:

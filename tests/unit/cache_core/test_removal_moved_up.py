@@ -111,3 +111,60 @@ def test_modes_on_the_way_are_no_obstacle(cache):
         os.chmod("/".join([str(cache), *["d"] * depth]), 0o300)
     report = clean_sync(str(cache), fence=Behind())
     assert (report.empty, report.permissions_repaired) == (True, 3)
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o300, 0o500])
+def test_a_chain_that_keeps_us_out_goes_and_costs_what_another_does(cache, watching, mode):
+    dig(cache, 200)
+    for depth in range(200, 0, -1):
+        os.chmod("/".join([str(cache), *["d"] * depth]), mode)
+    kernel = watching()
+    report = clean_sync(str(cache), kernel=kernel, fence=Behind())
+    assert (report.empty, report.directories_removed, report.permissions_repaired) == (True, 200, 199)
+    moves = [arguments for name, arguments in kernel.calls if name == "rename" and "-deep-" in arguments[1]]
+    # Each is tried again when its mode is in the way, and when that of its directory is.
+    assert 5 <= len(moves) <= 18
+
+
+def test_what_was_given_bits_to_be_moved_and_stays_gets_its_mode_back(cache, watching):
+    dig(cache, 40)
+    way = [str(cache), *["d"] * 35]
+    open("/".join([*way, "stays"]), "w").close()
+    os.chmod("/".join(way[:34]), 0o500)
+
+    def refuse(name, arguments):
+        return OSError(errno.EPERM, "no") if (name, arguments[0]) == ("unlink", "stays") else None
+
+    report = clean_sync(str(cache), kernel=watching(refuse=refuse), fence=Behind())
+    (left,) = report.left
+    top, moved, *_ = left.path.split("/")
+    assert top == TRASH_PREFIX
+    assert moved.startswith(f"{TRASH_PREFIX}-deep-")
+    assert (cache / top / moved).stat().st_mode & 0o777 == 0o500
+    assert (cache / left.path).exists()
+
+
+def test_stopped_before_what_was_moved_is_entered(cache, watching):
+    dig(cache, 40)
+    os.chmod("/".join([str(cache), *["d"] * 33]), 0o500)
+    moved = []
+
+    def before(name, arguments):
+        if name == "rename" and "-deep-" in arguments[1]:
+            moved.append(arguments[1])
+
+    report = clean_sync(str(cache), kernel=watching(before=before), fence=Behind(), cancelled=lambda: len(moved) > 1)
+    assert report.cancelled
+    assert (cache / TRASH_PREFIX / moved[-1]).stat().st_mode & 0o777 == 0o500
+    assert clean_sync(str(cache)).empty
+
+
+def test_a_million_directories_that_lie_deep_are_not_remembered_in_the_top(cache, monkeypatch, watching):
+    monkeypatch.setattr("cache_core.removal._WAITING_MAX", 8)
+    dig(cache, 34)
+    deep = "/".join([str(cache), *["d"] * 34])
+    for number in range(200):
+        os.mkdir(f"{deep}/{number}")
+    kernel = watching()
+    report = clean_sync(str(cache), kernel=kernel, fence=Behind())
+    assert (report.empty, report.directories_removed) == (True, 234)

@@ -91,4 +91,4 @@ def test_it_changes_nothing_and_looks_at_a_bounded_number_of_directories(place, 
     cut(tree, kernel=kernel, wanted=10_000)
     calls = Counter(name for name, _ in kernel.calls)
     assert calls["scandir"] <= 64
-    assert set(calls) <= {"scandir", "openat2", "open", "close", "mount_id"}
+    assert set(calls) <= {"scandir", "openat2", "open", "close", "mount_id", "fstat"}
