@@ -162,3 +162,31 @@ def test_a_place_that_could_not_be_removed_at_once_goes_in_the_end(cache, watchi
 
     report = clean_sync(str(cache), kernel=watching(refuse=refuse))
     assert (report.empty, report.left, len(refused)) == (True, (), 1)
+
+
+@pytest.mark.parametrize("name", [TRASH_PREFIX, f"{TRASH_PREFIX}-1"])
+def test_another_cleaners_trash_that_comes_after_the_last_look_goes_too(cache, watching, name):
+    """Two by force: both succeed. It may have the name that our own had."""
+    fill(cache)
+    came = []
+
+    def before(call, arguments):
+        if call == "listdir" and not came and not (cache / TRASH_PREFIX).exists():
+            came.append(name)
+            (cache / name).mkdir()
+
+    report = clean_sync(str(cache), kernel=watching(before=before), force=True)
+    assert came == [name]
+    assert (report.empty, report.left) == (True, ())
+
+
+def test_what_comes_again_and_again_is_told(cache, watching):
+    fill(cache)
+
+    def before(call, arguments):
+        if call == "listdir" and not (cache / TRASH_PREFIX).exists():
+            (cache / "late").mkdir(exist_ok=True)
+
+    report = clean_sync(str(cache), kernel=watching(before=before), force=True)
+    assert [(left.path, left.errno) for left in report.left] == [("late", "ENOTEMPTY")]
+    assert not report.empty
