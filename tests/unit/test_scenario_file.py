@@ -135,6 +135,13 @@ def test_a_fault_of_a_cleaner_is_legal_where_there_is_one(tmp_path):
     assert mistake.endswith("unknown actor 'cleaner'; known: build-1, build-2")
 
 
+def test_a_fault_of_a_cleaner_s_worker_is_legal_where_it_has_one(tmp_path):
+    specs = ["worker-1:5:kill", "worker-1:hardened:kill"]
+    assert [str(fault) for fault in load_scenario(write(tmp_path, with_faults(*specs))).faults] == specs
+    (mistake,) = mistakes(tmp_path, with_faults("worker-2:5:kill"))
+    assert "unknown actor 'worker-2'" in mistake
+
+
 def test_many_actors_are_not_all_listed(tmp_path):
     text = with_faults("cleaner:5:EIO", "build-1025:5:EIO", text=GOOD).replace("builds = 2", "builds = 1024")
     assert all(mistake.endswith("known: build-1, ..., build-1024") for mistake in mistakes(tmp_path, text))

@@ -230,7 +230,7 @@ def test_progress_is_of_all_together(cache, forks):
     assert len(forks) == 1
 
 
-@pytest.mark.parametrize("after", [0, 3, 40, 200])
+@pytest.mark.parametrize("after", [0, 1, 3])
 def test_cancelled(cache, forks, after):
     fill(cache)
     asked = []
