@@ -11,6 +11,14 @@ Guarantees of `Forked`: forks only when the process has one thread, more than on
 can see the end of; each worker has a constant number of descriptors and holds the cache lock with us, so no build
 starts before the last one ended, whatever becomes of us. A worker whose parent is gone, or that is told to stop,
 puts modes back and ends. Not guaranteed: the count of the last few hundred entries of a worker that is killed.
+Races that remain, numbered on from `trash`, and why they do no harm:
+
+- Race 6: a directory is emptied by several workers in parts, and one of them puts its mode back while another is at
+  work. That one repairs it again, or leaves the rest to the last look.
+- Race 11: a directory is moved or replaced while a worker is in it or on the way to it: Races 1 to 3 for each worker.
+- Race 12: a worker is killed. Modes that it had repaired stay repaired; the others and the last look do its work.
+- Race 13: two links of one file go in two workers at once: each may see the other's, and its blocks are not counted.
+
 Cost: a fork for each further core, some 2 ms, and a listing of up to 64 directories.
 """
 

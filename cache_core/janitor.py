@@ -67,11 +67,20 @@ class Janitor:
         Raises:
             OSError: As rmdir(2): ENOTEMPTY, ENOENT, EACCES and more; ESRCH when there is no janitor any more.
         """
+        self._wake()
         try:
             REAL.write(self._orders, _REMOVE)
         except BrokenPipeError:
             raise _gone(self._name) from None
         self.await_answer()
+
+    def _wake(self) -> None:
+        """Somebody may have stopped it; it would hold us up, and nobody would know what we wait for."""
+        try:
+            os.kill(self.pid, signal.SIGCONT)
+        except OSError:
+            # It has ended: what is asked of it next says so.
+            return
 
     def await_answer(self) -> None:
         """Wait for its next answer; raises as `remove`."""
@@ -84,6 +93,7 @@ class Janitor:
 
     def close(self) -> None:
         """End and reap it."""
+        self._wake()
         # It is told, for the end of the pipe alone would be no sign while workers of ours have inherited it.
         try:
             REAL.write(self._orders, _END)

@@ -24,10 +24,8 @@ that were repaired then stay repaired), and entries created behind the walk. Rac
 - Race 3: on the way back down to a level that was given up, a name leads to another directory. It lies below the
   top as well; a repaired mode is put back only on the inode that had it.
 - Race 4: a directory's mode is changed again between repair and use. Tried `REPAIRS_MAX` times, then reported.
-- Race 5 (`trash`): what stood where the lock belongs was none when we looked and is a lock when we move it. It is given
-  its name back; whoever made another one in between holds that, and whoever waits notices that the file changed.
-- Race 6 (`crew`): a directory is emptied by several workers in parts, and one of them puts its mode back while another
-  is at work. That one repairs it again, or leaves the rest to the last look.
+
+Those that moving aside, several workers and moving up open are numbered on in `trash`, `crew` and `lift`.
 
 Cost, per file: one unlink (and one lstat with `measure`); per directory: open, listing, rmdir, close.
 """
@@ -314,7 +312,8 @@ class _Walk:
                 self._acts.report(parent, name, error)
                 return
         self._trail.enter(name, fd)
-        level.old_mode = level.old_mode or self._lift.old_mode(name)
+        if len(self._levels) == 1:
+            level.old_mode = level.old_mode or self._lift.old_mode(name)
         self._acts.count_repair(level)
         level.list_again = True
         self._levels.append(level)

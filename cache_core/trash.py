@@ -8,6 +8,20 @@ Guarantees: moves directories only, within the root, by descriptors, never one t
 would move with it). What cannot be moved (EXDEV on overlayfs, ENOSPC, another owner's, its own mode) stays where it is
 and is removed there. Files are not moved: unlinking one is as sudden as renaming it.
 Not guaranteed: that nothing is mounted in a tree that is moved when /proc does not tell.
+Races that remain, numbered on from `removal`, and why they do no harm:
+
+- Race 5: what stood where the lock belongs was none when we looked and is a lock when we move it. It is given its name
+  back; whoever made another one in between holds that, and whoever waits notices that the file changed.
+- Race 7: the place is moved or exchanged between its making and the last thing moved into it. It is held by descriptor
+  and was opened below the root through no link and no mount: things go where it went, behind a fence never out of the
+  cache. What we remove there was the cache's, or the mover's own (Race 2).
+- Race 8: between listing and rename a name gets another directory, or none. That was in the cache too; a link or a file
+  is moved as itself, and unlinked there.
+- Race 9: what root gives to the cache's owner is not the directory that was made. Only an empty one of root's, with the
+  mode that we make them with, is given: that is all that can be gained.
+- Race 10: something is mounted in a tree after the list of mounts was read. It moves with the tree, is not entered, and
+  is named where it is then.
+
 Cost: a directory made, and a rename for each tree; nothing when there is nothing to move.
 """
 

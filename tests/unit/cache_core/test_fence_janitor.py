@@ -50,6 +50,15 @@ def test_it_removes_the_directory(started, place):
     assert os.listdir(place) == []
 
 
+def test_one_that_somebody_stopped_does_its_work_and_ends(started, place):
+    os.kill(started.pid, signal.SIGSTOP)
+    started.remove()
+    assert os.listdir(place) == []
+    os.kill(started.pid, signal.SIGSTOP)
+    started.close()
+    assert started.pid not in children()
+
+
 @pytest.mark.parametrize(
     ("make", "number"), [(lambda path: path.touch(), errno.ENOTDIR), (lambda path: None, errno.ENOENT)]
 )
