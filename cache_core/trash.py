@@ -152,7 +152,7 @@ class Trash:
         """Move what stands where the lock belongs and is none. Returns whether it is worth asking for the lock again.
 
         Another cleaner may have made a lock there since we looked, and somebody may hold it: one that was moved by
-        mistake is given its name again, unless there is a third one already (Race 5 of `removal`).
+        mistake is given its name again, unless there is a third one already (Race 5).
         """
         if self._is_lock(LOCK_NAME, self._root_fd):
             return True
