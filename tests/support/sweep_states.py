@@ -7,7 +7,6 @@ import stat
 from functools import partial
 
 from cache_core.layout import TAG_TEXT
-from cache_core.units import _FILES_MAX
 
 ARCHIVE = "archive-v0/oneFileWheelArchive01"
 SOURCE = "built-wheels-v3/index/0123456789abcdef/pkg/1.0/shardOfTheRelease01/pkg-1.0.tar.gz"
@@ -15,8 +14,9 @@ STAGING = f"{SOURCE}/build/bdist.linux-x86_64/wheel/pkg"
 
 # Deeper than a walk holds descriptors for (14).
 DEPTH = 17
-# More than are left to the last look: the directory is divided by names.
-NAMES = _FILES_MAX + 2
+# Files in a directory that is divided by its names, where more than FILES_MAX make it worth while. What ships has 128.
+FILES_MAX = 16
+NAMES = FILES_MAX + 8
 
 
 def _file(path, data, mode):
