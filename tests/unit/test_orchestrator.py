@@ -112,9 +112,9 @@ def test_a_cleaner_that_lies_is_caught(scenario, ground, monkeypatch):
 
 
 def test_a_cleaner_that_reaches_out_is_caught(scenario, ground, monkeypatch):
-    def careless(kernel, root, identity):
+    def careless(kernel, root, identity, crew):
         kernel.chmod(f"{root}/../neighbours/kept.txt", 0o666)
-        return CLEANERS["rmtree"].run(kernel, root, identity)
+        return CLEANERS["rmtree"].run(kernel, root, identity, crew)
 
     monkeypatch.setitem(CLEANERS, "hardened", Cleaner(careless, "chmods a neighbour"))
     (violation,) = [item for item in go(scenario, ground).violations if item.oracle == "outside"]
@@ -122,8 +122,8 @@ def test_a_cleaner_that_reaches_out_is_caught(scenario, ground, monkeypatch):
 
 
 def test_a_cleaner_that_cries_wolf_is_caught(scenario, ground, monkeypatch):
-    def pessimist(kernel, root, identity):
-        CLEANERS["rmtree"].run(kernel, root, identity)
+    def pessimist(kernel, root, identity, crew):
+        CLEANERS["rmtree"].run(kernel, root, identity, crew)
         return Cleaned(error="could not")
 
     monkeypatch.setitem(CLEANERS, "hardened", Cleaner(pessimist, "cleans, and says it did not"))
@@ -208,7 +208,7 @@ def test_the_document_has_the_fields_of_the_contract(scenario, ground):
 
 
 def test_a_cleaner_that_fails_in_the_middle_of_the_storm_is_told(scenario, ground, monkeypatch):
-    def denied(kernel, root, identity):
+    def denied(kernel, root, identity, crew):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setitem(CLEANERS, "rmtree", Cleaner(denied, "fails"))
