@@ -158,7 +158,7 @@ class Forked:
         if workers == 1 or options.removed is not None or not single_threaded():
             return nothing_but()
         opener = Opener(kernel, root_fd)
-        units = divide(opener, root_fd, keep, kernel=kernel, wanted=UNITS_WANTED)
+        units = divide(opener, root_fd, keep, kernel=kernel, workers=workers, wanted=UNITS_WANTED)
         if not units:
             return nothing_but()
 

@@ -13,7 +13,6 @@ it, and what came meanwhile belong to none. Whoever shares the work looks at the
 
 from __future__ import annotations
 
-import os
 import zlib
 from itertools import groupby, islice
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 # Some dozens of units for each worker: the last ones end at about the same time.
 UNITS_WANTED = 64
-_PARTS = 8
 _LOOKS_MAX = 64
 _NAMES_MAX = 2048
 # Fewer files than this in a directory that is divided by its subdirectories are left to the last look.
@@ -64,10 +62,14 @@ class Part(set[str]):
         self._parts = parts
 
     def __contains__(self, name: object) -> bool:
-        return set.__contains__(self, name) or zlib.crc32(os.fsencode(str(name))) % self._parts != self._part
+        # Asked for each name in the directory, by each worker. A checksum, as a string's own hash differs by process.
+        number = zlib.crc32(name.encode("utf-8", "surrogateescape"))  # type: ignore[attr-defined]  # names are strings
+        return number % self._parts != self._part or set.__contains__(self, name)
 
 
-def divide(opener: Opener, root_fd: int, keep: Collection[str], *, kernel: Kernel, wanted: int) -> list[Unit]:
+def divide(
+    opener: Opener, root_fd: int, keep: Collection[str], *, kernel: Kernel, workers: int, wanted: int
+) -> list[Unit]:
     """The units of what is in a directory, but for the names to `keep`; empty when it is not worth dividing.
 
     Args:
@@ -75,6 +77,8 @@ def divide(opener: Opener, root_fd: int, keep: Collection[str], *, kernel: Kerne
         root_fd: The directory, open for listing.
         keep: Names in it that are to stay.
         kernel: Where the calls go.
+        workers: How many will share the work: so many parts a directory of very many names has, and so often it is
+            listed.
         wanted: How many units are enough.
     """
     units: list[Unit] = []
@@ -92,12 +96,14 @@ def divide(opener: Opener, root_fd: int, keep: Collection[str], *, kernel: Kerne
         if files is None:
             units.append(Unit(names[:-1], names[-1:]))
         elif files > _FILES_MAX or not ended:
-            units += [Unit(names, (), part, _PARTS) for part in range(_PARTS)]
+            units += [Unit(names, (), part, workers) for part in range(workers)]
         else:
             found.extend((*names, name) for name in directories)
     waiting = found[looks:]
     units += _together(waiting, max(1, len(waiting) // (2 * wanted)))
-    return units if len(units) >= min(wanted, _PARTS) else []
+    # Where nothing waits to be looked at, little was found but what cannot be looked into: one process's work.
+    worth_it = len(units) > 1 and (waiting or any(unit.parts for unit in units))
+    return units if worth_it else []
 
 
 def _together(directories: Iterable[tuple[str, ...]], size: int) -> Iterator[Unit]:

@@ -82,7 +82,9 @@ class ActorCrew:
     def help(self, root_fd: int, keep: Collection[str], *, kernel: Kernel, options: Options) -> Removal:
         """As `cache_core.crew.Crew.help`."""
         ours: GatedKernel = kernel  # type: ignore[assignment]  # whoever simulates has no other
-        units = divide(Opener(kernel, root_fd), root_fd, keep, kernel=kernel, wanted=self._wanted)
+        units = divide(
+            Opener(kernel, root_fd), root_fd, keep, kernel=kernel, workers=1 + len(self._helpers), wanted=self._wanted
+        )
         if not units:
             return nothing_but()
         self._units.extend(units)

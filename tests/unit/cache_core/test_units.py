@@ -13,10 +13,10 @@ from cache_core.removal import remove_contents
 from cache_core.units import Part, Unit, divide
 
 
-def cut(path, keep=(), kernel=REAL, wanted=64):
+def cut(path, keep=(), kernel=REAL, wanted=64, workers=8):
     fd = os.open(path, os.O_RDONLY)
     try:
-        return divide(Opener(kernel, fd), fd, keep, kernel=kernel, wanted=wanted)
+        return divide(Opener(kernel, fd), fd, keep, kernel=kernel, workers=workers, wanted=wanted)
     finally:
         os.close(fd)
 
