@@ -18,12 +18,13 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cache_core.asynchronous import clean
-    from cache_core.audit_report import AuditReport, Poisoned
+    from cache_core.audit_report import AuditReport, Poisoned, Residue
     from cache_core.auditing import audit
     from cache_core.cleaner import clean_sync
     from cache_core.errors import (
         CacheError,
         CacheInUseError,
+        LinkedRootError,
         LockError,
         LockUnavailableError,
         MountedRootError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         SurroundingsError,
         UnreadableRootError,
     )
+    from cache_core.holders import Holder
     from cache_core.locks import Lock, Wait, lock_cache, lock_entry
     from cache_core.outcome import Left, Options, Progress, Removal
     from cache_core.removal import remove_contents, remove_tree
@@ -43,12 +45,13 @@ if TYPE_CHECKING:
 # No name here may be that of a module of the package: importing the module would put it in the place of the name.
 _ORIGINS = {
     "asynchronous": ("clean",),
-    "audit_report": ("AuditReport", "Poisoned"),
+    "audit_report": ("AuditReport", "Poisoned", "Residue"),
     "auditing": ("audit",),
     "cleaner": ("clean_sync",),
     "errors": (
         "CacheError",
         "CacheInUseError",
+        "LinkedRootError",
         "LockError",
         "LockUnavailableError",
         "MountedRootError",
@@ -60,6 +63,7 @@ _ORIGINS = {
         "SurroundingsError",
         "UnreadableRootError",
     ),
+    "holders": ("Holder",),
     "locks": ("Lock", "Wait", "lock_cache", "lock_entry"),
     "outcome": ("Left", "Options", "Progress", "Removal"),
     "removal": ("remove_contents", "remove_tree"),
@@ -71,7 +75,9 @@ __all__ = [
     "CacheError",
     "CacheInUseError",
     "CleanReport",
+    "Holder",
     "Left",
+    "LinkedRootError",
     "Lock",
     "LockError",
     "LockUnavailableError",
@@ -85,6 +91,7 @@ __all__ = [
     "Progress",
     "RefusedRootError",
     "Removal",
+    "Residue",
     "SurroundingsError",
     "UnreadableRootError",
     "Wait",
