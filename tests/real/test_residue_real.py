@@ -157,10 +157,12 @@ def test_a_source_of_a_failed_build_is_built_again_and_fetched_again_when_it_is_
     spoilt = uv.source
     (spoilt / "sourcepkg" / "inner").chmod(0o200)
     pointer = spoilt.parents[1] / "revision.http"
-    assert sorted(residue(uv)) == [
-        (str(spoilt.relative_to(uv.cache)), "poisoned"),
-        (str(pointer.relative_to(uv.cache)), "dangling"),
-    ]
+    assert sorted(residue(uv)) == sorted(
+        [
+            (str(spoilt.relative_to(uv.cache)), "poisoned"),
+            (str(pointer.relative_to(uv.cache)), "dangling"),
+        ]
+    )
     clean_residue(uv)
     index.asked.clear()
     assert uv.install(packages=PACKAGES[1:]) == SOURCE_FILES
