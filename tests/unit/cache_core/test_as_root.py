@@ -101,7 +101,7 @@ def test_sticky_directories_of_others(root_cache):
     (root_cache / "sticky" / "file").touch()
     for path in (root_cache / "sticky", root_cache / "sticky" / "file"):
         os.chown(path, 65534, 65534)
-    assert left(clean(root_cache)) == [("sticky/file", "EPERM")]
+    assert left(clean(root_cache)) == [(".cachestorm-trash/sticky/file", "EPERM")]
 
 
 def test_somebody_elses_root(root_cache):
