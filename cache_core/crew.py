@@ -28,9 +28,10 @@ import mmap
 import os
 import select
 
-from cache_core.kernel import REAL, let_go
+from cache_core.kernel import let_go
 from cache_core.outcome import Options, Progress, Removal, nothing_but
 from cache_core.pinned import Opener
+from cache_core.privileges import has_one_thread
 from cache_core.removal import remove_contents, remove_entries
 from cache_core.units import UNITS_WANTED, Part, Unit, divide
 from cache_core.values import replace
@@ -155,7 +156,7 @@ class Forked:
         """As `Crew.help`."""
         workers = min(_WORKERS_MAX, self._workers or len(os.sched_getaffinity(0)))
         # A list of what goes, in order, has one author.
-        if workers == 1 or options.removed is not None or not single_threaded():
+        if workers == 1 or options.removed is not None or not has_one_thread():
             return nothing_but()
         opener = Opener(kernel, root_fd)
         units = divide(opener, root_fd, keep, kernel=kernel, workers=workers, wanted=UNITS_WANTED)
@@ -309,11 +310,3 @@ class _Job:
                 except ChildProcessError:
                     # Whoever started us has the system reap children: then this waits, and has nothing to say.
                     continue
-
-
-def single_threaded() -> bool:
-    """Whether this process has one thread, so that it may fork. Without /proc nobody knows: it has not."""
-    try:
-        return len(REAL.listdir("/proc/self/task")) == 1
-    except OSError:
-        return False

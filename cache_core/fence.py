@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from cache_core.kernel import REAL, let_go
 from cache_core.landlock import ABI_MIN, enforce, landlock_abi, prepare
+from cache_core.privileges import has_one_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class LandlockFence:
         self._parent_fd = parent_fd
         self._name = name
         try:
-            if landlock_abi() < ABI_MIN or not _has_one_thread():
+            if landlock_abi() < ABI_MIN or not has_one_thread():
                 return False
             self._raise_around(root_fd)
         except OSError:
@@ -144,8 +145,3 @@ class LandlockFence:
 def _identity(fd: int) -> tuple[int, int]:
     status = REAL.fstat(fd)
     return status.st_dev, status.st_ino
-
-
-def _has_one_thread() -> bool:
-    # Landlock is about threads: another one would stay outside, and a fork would not take it along.
-    return len(REAL.listdir("/proc/self/task")) == 1

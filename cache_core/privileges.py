@@ -170,6 +170,14 @@ def _thread_count() -> int:
         raise PrivilegeError("/proc/self/task", f"cannot count our threads: {error.strerror}", "mount /proc") from error
 
 
+def has_one_thread() -> bool:
+    """Whether this process has one thread, so that a fork or a fence takes all of it; False where nobody can tell."""
+    try:
+        return _thread_count() == 1
+    except PrivilegeError:
+        return False
+
+
 def _refused(value: str, problem: str) -> PrivilegeError:
     reason = os.strerror(ctypes.get_errno())
     return PrivilegeError(

@@ -49,13 +49,15 @@ def show(report: CleanReport, *, as_json: bool) -> None:
     counts = files_and_directories(report.files_removed, report.directories_removed)
     if report.dry_run:
         print(f"would remove {counts}, {size(report.bytes_freed)}; nothing was changed")
-    else:
-        repaired = counted(report.permissions_repaired, "directory", "directories")
-        extra = f", {repaired} made accessible" if report.permissions_repaired else ""
-        print(f"removed {counts}, {size(report.bytes_freed)} freed{extra}, {report.seconds:.2f} s")
     for left in report.left:
         print(f"  left: {shown(left.path)}: {left.reason} ({left.errno})")
-    print(_verdict(report))
+    if report.dry_run:
+        print(_verdict(report))
+        return
+    repaired = counted(report.permissions_repaired, "directory", "directories")
+    extra = f", {repaired} made accessible" if report.permissions_repaired else ""
+    freed = f"{size(report.bytes_freed)} freed"
+    print(f"{_verdict(report)}; removed {counts}, {freed}{extra}, {report.seconds:.2f} s")
 
 
 def _verdict(report: CleanReport) -> str:

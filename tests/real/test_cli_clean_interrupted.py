@@ -79,8 +79,7 @@ def test_the_text_says_what_was_done(cache, number):
     assert len([path for path in listed if path.startswith("entry/wheel/")]) == done
     assert_shut_again(cache, done)
     again = subprocess.run([*PROGRAM, "clean", str(cache)], capture_output=True, text=True, check=True)
-    assert again.stdout.startswith(f"removed {FILES - done:,} files and ")
-    assert again.stdout.splitlines()[-1] == "cache is empty"
+    assert again.stdout.startswith(f"cache is empty; removed {FILES - done:,} files and ")
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -240,7 +240,7 @@ def faults_of(specs):
     return by_actor
 
 
-def places(play_with, victim, action, *, first=1, stride=1):
+def places(play_with, victim, action):
     """Each place where a fault can strike an actor, in turn: what was played, and the step that it struck at.
 
     The last one, with step 0, is the play in which there was no such place any more.
@@ -249,21 +249,19 @@ def places(play_with, victim, action, *, first=1, stride=1):
         play_with: lays the ground and plays with one fault more; returns what was played.
         victim: name of the actor.
         action: as in a fault's SPEC, with `:after` perhaps.
-        first: the actor's step to begin with.
-        stride: how many of its steps to go on after each.
     """
-    step = first
+    step = 1
     for _ in range(POINTS_MAX):
         played = play_with(f"{victim}:{step}:{action}")
         struck = played[victim].actor.faults.at
         yield played, struck
         if not struck:
             return
-        step = struck + stride
+        step = struck + 1
     raise AssertionError(f"more than {POINTS_MAX} points")
 
 
-def cleanings(ground, recipe, who, action, *, first=1, stride=1, **options):
+def cleanings(ground, recipe, who, action, **options):
     """A cleaning of a state, once for each place where a fault can strike: what was there, what was played, the step.
 
     Args:
@@ -271,7 +269,6 @@ def cleanings(ground, recipe, who, action, *, first=1, stride=1, **options):
         recipe: the state.
         who: how many workers there are, and which of them it strikes.
         action: as in a fault's SPEC.
-        first, stride: as `places`.
         options: how to clean.
     """
     workers, victim = who
@@ -282,7 +279,7 @@ def cleanings(ground, recipe, who, action, *, first=1, stride=1, **options):
         seen.append(ground.look())
         return play(ground, cleaner(ground, workers=workers, faults=[fault], **options))
 
-    for played, step in places(play_with, victim, action, first=first, stride=stride):
+    for played, step in places(play_with, victim, action):
         assert played.gate.stopped is None
         ground.assert_outside_unchanged()
         # What a process holds when it ends, it has forgotten to give back; a worker is given what it holds.

@@ -1,7 +1,6 @@
 """A ground for each test, and at the end how many points were swept.
 
-With CACHESTORM_SWEEPS=all every call of a cleaning fails with every error that it can fail with, three times as many
-as by default, and when all held, the table in docs/explanation/removal.md is written anew.
+With CACHESTORM_SWEEPS=write, when all held, the table in docs/explanation/removal.md is written anew.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ def pytest_terminal_summary(terminalreporter, config):
     terminalreporter.write_line(f"{len(failed)} failed" if failed else "what was asked held at each")
     here = [Path(argument).resolve() for argument in config.args] == [Path(__file__).parent]
     whole = here and not terminalreporter.stats.get("deselected")
-    if whole and not failed and os.environ.get("CACHESTORM_SWEEPS") == "all":
+    if whole and not failed and os.environ.get("CACHESTORM_SWEEPS") == "write":
         PAGE.write_text(TABLE.sub(lambda _: table(points), PAGE.read_text()))
 
 

@@ -1,13 +1,9 @@
 """One error, at each call of a cleaning that can fail so: the report is right, and a second run finishes.
 
-EIO, EACCES and ENOMEM can come of nearly every call. By default each of them strikes every third call, each a third of
-its own, so that every call fails with one of them; with CACHESTORM_SWEEPS=all every call fails with each (three times
-as long). The other errors strike wherever they can. `close` is never told to fail: on Linux the descriptor is gone.
+`close` is never told to fail: on Linux the descriptor is gone.
 """
 
 from __future__ import annotations
-
-import os
 
 import pytest
 
@@ -28,15 +24,7 @@ pytestmark = pytest.mark.slow
 # One real residue: the kill sweep has the others too.
 RESIDUE = next(iter(RESIDUES))
 EVERYWHERE = (*STATES, RESIDUE)
-COMMON = ("EIO", "EACCES", "ENOMEM")
-ERRNOS = (*COMMON, "ENOSPC", "EMFILE", "EINTR", "EBUSY")
-ALL = os.environ.get("CACHESTORM_SWEEPS") == "all"
-
-
-def strides(number):
-    """Where an error begins to strike, and how far apart."""
-    thirds = number in COMMON and not ALL
-    return {"first": 1 + COMMON.index(number), "stride": len(COMMON)} if thirds else {}
+ERRNOS = ("EIO", "EACCES", "ENOSPC", "EMFILE", "EINTR", "EBUSY", "ENOMEM")
 
 
 @pytest.mark.parametrize("state", EVERYWHERE)
@@ -45,7 +33,7 @@ def strides(number):
 def test_one_error_is_told_as_it_is(ground, swept, state, number, who):
     recipe = recipe_of(ground, state)
     untagged = not recipe.tagged
-    for before, played, step in cleanings(ground, recipe, who, number, **strides(number), untagged=untagged):
+    for before, played, step in cleanings(ground, recipe, who, number, untagged=untagged):
         cleaning = played["cleaner"]
         if cleaning.error is not None:
             assert_nothing_changed(before, ground.look())
@@ -64,7 +52,7 @@ def test_residue_that_an_error_kept_is_named_and_what_is_whole_stays(ground, swe
     ground.lay(recipe)
     whole = ground.files(but=[item.path for item in audit(ground.cache).residue])
     assert clean_again(ground).empty
-    for before, played, step in cleanings(ground, recipe, WHO[0], number, **strides(number), residue_only=True):
+    for before, played, step in cleanings(ground, recipe, WHO[0], number, residue_only=True):
         cleaning = played["cleaner"]
         found = audit(ground.cache)
         if cleaning.error is not None:
