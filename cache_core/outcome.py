@@ -109,6 +109,15 @@ class Options:
 DEFAULT = Options()
 
 
+def below(removal: Removal, directory: str) -> Removal:
+    """A removal in a directory, as one from where the directory has this path; `.` is the directory itself."""
+    left = tuple(
+        Left("/".join(filter(None, (directory, "" if one.path == "." else one.path))), one.errno, one.reason)
+        for one in removal.left
+    )
+    return replace(removal, left=left)
+
+
 def going_on(done: Removal, options: Options) -> Options:
     """Options for a removal that follows another one, so that progress is told as of both."""
     tell = options.progress

@@ -26,7 +26,7 @@ from cache_core.below import Below
 from cache_core.crew import ALONE
 from cache_core.errors import errno_name
 from cache_core.kernel import REAL, let_go
-from cache_core.outcome import DEFAULT, Left, Options, Progress, Removal, nothing_but, total
+from cache_core.outcome import DEFAULT, Left, Options, Removal, below, going_on, nothing_but, total
 from cache_core.pinned import Opener
 from cache_core.reasons import explain
 from cache_core.removal import remove_tree
@@ -37,7 +37,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cache_core.auditing import AuditReport
+    from cache_core.audit_report import AuditReport, Residue
     from cache_core.kernel import Kernel
     from cache_core.trash import Trash
 
@@ -55,48 +55,49 @@ def remove_residue(root_fd: int, trash: Trash, *, kernel: Kernel = REAL, options
         options: How to remove; whom to tell of what, as if it were one removal below the root.
     """
     found = audit_open(root_fd, ".", kernel=kernel, cancelled=options.cancelled)
-    residue = _residue(found)
     opener = Opener(kernel, root_fd)
-    telling = _Telling(options)
-    done: list[Removal] = []
+    items = _in_turn(found)
+    residue = [item.path for item in items]
     # What was found before the caller stopped us may be a part of what belongs together.
-    poisoned = {item.path for item in found.residue if item.kind == "poisoned"}
-    detached = {item.path for item in found.residue if item.directories and item.kind != "trash"}
-    for path in () if found.cancelled else residue:
-        if path == trash.name:
-            # Ours, with what was no lock: emptied in the end.
-            done.append(nothing_but())
-            continue
-        where = trash if path in detached else None
-        how = telling.options(path)
-        done.append(_remove_one(root_fd, path, opener, where, poisoned=path in poisoned, kernel=kernel, options=how))
-        telling.add(done[-1])
-        if done[-1].cancelled:
-            break
-    else:
-        # What was no lock may be in there, too.
-        done += trash.empty(ALONE, telling.options(""))
+    done, begun = nothing_but(cancelled=True), 0
+    if not found.cancelled:
+        done, begun = _remove_each(root_fd, items, opener, trash, kernel=kernel, options=options)
     trash.end()
-    if found.cancelled or (done and done[-1].cancelled):
+    if done.cancelled:
         inside = Below(residue)
         not_seen = tuple(place for place in found.unreadable if inside.which(place.path) is None)
         # The last one that was begun may be gone.
-        begun = [path for path in residue[len(done) - 1 : len(done)] if _is_there(root_fd, path, opener, kernel)]
+        there = [path for path in residue[:begun][-1:] if _is_there(root_fd, path, opener, kernel)]
         if trash.name is not None:
-            begun.append(trash.name)
-        residue = sorted({*begun, *residue[len(done) :]})
+            there.append(trash.name)
+        residue = sorted({*there, *residue[begun:]})
     else:
-        found = audit_open(root_fd, ".", kernel=kernel, cancelled=options.cancelled) if done else found
+        found = audit_open(root_fd, ".", kernel=kernel, cancelled=options.cancelled) if begun else found
         not_seen = found.unreadable
-        residue = _residue(found)
-    removal = total([nothing_but(*not_seen, cancelled=found.cancelled), *done])
+        residue = [item.path for item in _in_turn(found)]
+    removal = total([nothing_but(*not_seen, cancelled=found.cancelled), done])
     return total([removal, nothing_but(*_unnamed(root_fd, residue, removal, kernel))])
 
 
-def _residue(found: AuditReport) -> list[str]:
+def _in_turn(found: AuditReport) -> list[Residue]:
     # Pointers before what they name: when we are killed in between, that is still there to tell of them. Trash last:
     # what can be moved there is.
-    return [item.path for item in sorted(found.residue, key=lambda item: _TURNS.get(item.kind, 1))]
+    return sorted(found.residue, key=lambda item: _TURNS.get(item.kind, 1))
+
+
+def _remove_each(
+    root_fd: int, items: list[Residue], opener: Opener, trash: Trash, *, kernel: Kernel, options: Options
+) -> tuple[Removal, int]:
+    """Remove one after the other. Returns what was done, and how many of them were begun."""
+    done = nothing_but()
+    for begun, item in enumerate(items, 1):
+        # Our own trash is there when something was no lock: it is emptied in the end.
+        if item.path != trash.name:
+            how = _told_below(going_on(done, options), item.path.rpartition("/")[0])
+            done = total((done, _remove_one(root_fd, item, opener, trash, kernel=kernel, options=how)))
+        if done.cancelled:
+            return done, begun
+    return total((done, *trash.empty(ALONE, going_on(done, options)))), len(items)
 
 
 def _unnamed(root_fd: int, residue: list[str], removal: Removal, kernel: Kernel) -> list[Left]:
@@ -126,52 +127,30 @@ def _is_there(root_fd: int, path: str, opener: Opener, kernel: Kernel) -> bool:
     return True
 
 
-class _Telling:
-    """Makes many removals, each of one tree, tell the caller as one removal below the root would."""
+def _told(options: Options, change: Callable[[str], str]) -> Options:
+    """Tell of each path what `change` makes of it."""
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
-        self._before = Progress(0, 0, 0)
+    def through(tell: Callable[[str], None] | None) -> Callable[[str], None] | None:
+        return None if tell is None else lambda path: tell(change(path))
 
-    def options(self, path: str) -> Options:
-        """How to remove what has this path."""
-        directory = path.rpartition("/")[0]
-        return replace(
-            self._options,
-            progress=self._options.progress and self._progress,
-            removed=_below(self._options.removed, directory),
-            mended=_below(self._options.mended, directory),
-        )
-
-    def add(self, done: Removal) -> None:
-        """One is done."""
-        self._before = self._sum(Progress(done.files_removed, done.directories_removed, done.bytes_freed))
-
-    def _progress(self, now: Progress) -> None:
-        assert self._options.progress is not None, "asked for only where there is somebody to tell"  # noqa: S101
-        self._options.progress(self._sum(now))
-
-    def _sum(self, now: Progress) -> Progress:
-        before = self._before
-        return Progress(
-            before.files_removed + now.files_removed,
-            before.directories_removed + now.directories_removed,
-            before.bytes_freed + now.bytes_freed,
-        )
+    return replace(options, removed=through(options.removed), mended=through(options.mended))
 
 
-def _below(tell: Callable[[str], None] | None, directory: str) -> Callable[[str], None] | None:
+def _told_below(options: Options, directory: str) -> Options:
     """Tell paths in `directory` as they are below the root."""
-    if tell is None or not directory:
-        return tell
-    return lambda path: tell(f"{directory}/{path}" if path else directory)
+    return _told(options, lambda path: "/".join(filter(None, (directory, path))))
+
+
+def _told_as(options: Options, aside: str, name: str) -> Options:
+    """Tell of what was moved `aside` by the name that it had."""
+    return _told(options, lambda path: name + path[len(aside) :])
 
 
 def _remove_one(
-    root_fd: int, path: str, opener: Opener, trash: Trash | None, *, poisoned: bool, kernel: Kernel, options: Options
+    root_fd: int, item: Residue, opener: Opener, trash: Trash, *, kernel: Kernel, options: Options
 ) -> Removal:
-    """Remove what has a path below the root; from the trash, where there is one and it can be moved there."""
-    directory, _, name = path.rpartition("/")
+    """Remove one; a directory from the trash, if it can be moved there."""
+    directory, _, name = item.path.rpartition("/")
     fd = root_fd
     old_mode = None
     aside = None
@@ -181,40 +160,25 @@ def _remove_one(
             old_mode = grant(kernel, fd, os.geteuid())
             if old_mode is not None and options.mended is not None:
                 options.mended("")
-        aside = None if trash is None else trash.take(name, fd, path)
-        if trash is not None and aside is not None:
-            removal = trash.remove(aside, _named(options, aside, name))
+        if item.directories and item.kind != "trash":
+            aside = trash.take(name, fd, item.path)
+        if aside is not None:
+            removal = trash.remove(aside, _told_as(options, aside, name))
         else:
-            there = trash.rename_in_place(name, fd, path) if trash is not None and poisoned else name
+            there = trash.rename_in_place(name, fd, item.path) if item.kind == "poisoned" else name
             # Where it lies, nobody would know for residue what is moved up.
-            how = replace(_named(options, there, name), depth=0)
-            removal = _below_root(remove_tree(there, dir_fd=fd, kernel=kernel, options=how), directory)
+            how = replace(_told_as(options, there, name), depth=0)
+            removal = below(remove_tree(there, dir_fd=fd, kernel=kernel, options=how), directory)
     except FileNotFoundError:
         # Removed since the audit.
         return nothing_but()
     except OSError as error:
         number = error.errno or errno.EIO
         reason = explain(kernel, os.geteuid(), root_fd, ".", number)
-        return nothing_but(Left(path, errno_name(number), reason))
+        return nothing_but(Left(item.path, errno_name(number), reason))
     finally:
         if old_mode is not None:
             put_back(kernel, fd, old_mode)
         if fd != root_fd:
             let_go(kernel, fd)
     return replace(removal, permissions_repaired=removal.permissions_repaired + (old_mode is not None))
-
-
-def _below_root(removal: Removal, directory: str) -> Removal:
-    left = tuple(
-        Left(f"{directory}/{one.path}" if directory else one.path, one.errno, one.reason) for one in removal.left
-    )
-    return replace(removal, left=left)
-
-
-def _named(options: Options, aside: str, name: str) -> Options:
-    """Tell of what was moved `aside` by the name that it had."""
-
-    def told_of(tell: Callable[[str], None] | None) -> Callable[[str], None] | None:
-        return None if tell is None else lambda path: tell(name + path[len(aside) :])
-
-    return replace(options, removed=told_of(options.removed), mended=told_of(options.mended))

@@ -34,11 +34,10 @@ from itertools import islice
 
 from cache_core.kernel import let_go
 from cache_core.layout import LOCK_NAME, TRASH_PREFIX
-from cache_core.outcome import Left, going_on
+from cache_core.outcome import below, going_on
 from cache_core.owners import foreign_owner, give
 from cache_core.pinned import Opener
 from cache_core.removal import remove_contents, remove_tree
-from cache_core.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -180,7 +179,7 @@ class Trash:
     def remove(self, aside: str, options: Options) -> Removal:
         """Remove what `take` gave the name `aside`; paths are below the root, to callbacks below here."""
         assert self.fd is not None, "something was taken"  # noqa: S101
-        return self._below_root(remove_tree(aside, dir_fd=self.fd, kernel=self._kernel, options=options))
+        return below(remove_tree(aside, dir_fd=self.fd, kernel=self._kernel, options=options), str(self.name))
 
     def empty(self, crew: Crew, options: Options) -> list[Removal]:
         """Remove all that was taken; paths as in `remove`."""
@@ -188,16 +187,7 @@ class Trash:
             return []
         done = crew.help(self.fd, (), kernel=self._kernel, options=options)
         rest = remove_contents(self.fd, kernel=self._kernel, options=going_on(done, options))
-        return [done, self._below_root(rest)]
-
-    def _below_root(self, removal: Removal) -> Removal:
-        left = tuple(
-            Left(self.name or ".", one.errno, one.reason)
-            if one.path == "."
-            else Left(f"{self.name}/{one.path}", one.errno, one.reason)
-            for one in removal.left
-        )
-        return replace(removal, left=left)
+        return [done, below(rest, str(self.name))]
 
     def end(self) -> OSError | None:
         """Remove the place itself, if it is empty; nobody counts it. Returns what refused that."""
