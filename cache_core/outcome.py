@@ -109,7 +109,7 @@ class Options:
 DEFAULT = Options()
 
 
-def below(removal: Removal, directory: str) -> Removal:
+def rebased(removal: Removal, directory: str) -> Removal:
     """A removal in a directory, as one from where the directory has this path; `.` is the directory itself."""
     left = tuple(
         Left("/".join(filter(None, (directory, "" if one.path == "." else one.path))), one.errno, one.reason)

@@ -26,7 +26,7 @@ from cache_core.below import Below
 from cache_core.crew import ALONE
 from cache_core.errors import errno_name
 from cache_core.kernel import REAL, let_go
-from cache_core.outcome import DEFAULT, Left, Options, Removal, below, going_on, nothing_but, total
+from cache_core.outcome import DEFAULT, Left, Options, Removal, going_on, nothing_but, rebased, total
 from cache_core.pinned import Opener
 from cache_core.reasons import explain
 from cache_core.removal import remove_tree
@@ -168,7 +168,7 @@ def _remove_one(
             there = trash.rename_in_place(name, fd, item.path) if item.kind == "poisoned" else name
             # Where it lies, nobody would know for residue what is moved up.
             how = replace(_told_as(options, there, name), depth=0)
-            removal = below(remove_tree(there, dir_fd=fd, kernel=kernel, options=how), directory)
+            removal = rebased(remove_tree(there, dir_fd=fd, kernel=kernel, options=how), directory)
     except FileNotFoundError:
         # Removed since the audit.
         return nothing_but()

@@ -34,7 +34,7 @@ from itertools import islice
 
 from cache_core.kernel import let_go
 from cache_core.layout import LOCK_NAME, TRASH_PREFIX
-from cache_core.outcome import below, going_on
+from cache_core.outcome import going_on, rebased
 from cache_core.owners import foreign_owner, give
 from cache_core.pinned import Opener
 from cache_core.removal import remove_contents, remove_tree
@@ -179,7 +179,7 @@ class Trash:
     def remove(self, aside: str, options: Options) -> Removal:
         """Remove what `take` gave the name `aside`; paths are below the root, to callbacks below here."""
         assert self.fd is not None, "something was taken"  # noqa: S101
-        return below(remove_tree(aside, dir_fd=self.fd, kernel=self._kernel, options=options), str(self.name))
+        return rebased(remove_tree(aside, dir_fd=self.fd, kernel=self._kernel, options=options), str(self.name))
 
     def empty(self, crew: Crew, options: Options) -> list[Removal]:
         """Remove all that was taken; paths as in `remove`."""
@@ -187,7 +187,7 @@ class Trash:
             return []
         done = crew.help(self.fd, (), kernel=self._kernel, options=options)
         rest = remove_contents(self.fd, kernel=self._kernel, options=going_on(done, options))
-        return [done, below(rest, str(self.name))]
+        return [done, rebased(rest, str(self.name))]
 
     def end(self) -> OSError | None:
         """Remove the place itself, if it is empty; nobody counts it. Returns what refused that."""
