@@ -78,5 +78,8 @@ def test_faults_are_signals(ground, tmp_path):
     (line,) = [line for line in told if line.startswith("left out")]
     assert line.endswith("build-2:build_py+300:build-error, build-5:install_lib+25:ENOSPC:before")
     assert sorted(os.listdir(tmp_path / "output/seed-7")) == [f"build-{number}.txt" for number in range(1, 9)]
-    failed = next(build.actor for build in report.builds if build.outcome == "failed")
-    assert "rror" in (tmp_path / f"output/seed-7/{failed}.txt").read_text()
+    # Who fails is chance in a real storm, and now and then nobody does: each one's own output says how it ended.
+    said = {"failed": "rror", "ok": "Installed"}
+    for build in report.builds:
+        if build.outcome in said:
+            assert said[build.outcome] in (tmp_path / f"output/seed-7/{build.actor}.txt").read_text()
