@@ -1,1 +1,1 @@
-"""Data: scenarios (TOML) and package manifests (JSON). No code."""
+"""Data: scenarios (TOML), package manifests (JSON), hostile states of caches (functions that say what is in them)."""

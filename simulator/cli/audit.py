@@ -9,7 +9,7 @@ import click
 
 from simulator.cli.output import print_document
 from simulator.cli.parameters import debug_option, examples, json_option
-from simulator.report.words import files_and_directories, size
+from simulator.words import files_and_directories, size
 
 if TYPE_CHECKING:
     from cache_core.auditing import AuditReport

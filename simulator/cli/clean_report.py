@@ -5,7 +5,7 @@ from __future__ import annotations
 from cache_core.errors import shown
 from cache_core.report import LOCK_UNAVAILABLE
 from simulator.cli.output import note, print_document
-from simulator.report.words import counted, files_and_directories, size
+from simulator.words import counted, files_and_directories, size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

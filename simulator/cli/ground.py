@@ -17,10 +17,11 @@ from simulator.cli.parameters import OWN_PROCESS
 from simulator.errors import BadInputError, MachineError
 from simulator.ground.confined import confine, require_permission_bits
 from simulator.ground.sandbox import SPACE_MIN_BYTES, default_parent, survey
-from simulator.report.words import size
+from simulator.words import size
 
 if TYPE_CHECKING:
     from simulator.cli.signals import Interruption
+    from simulator.ground.sandbox import Ground
 
 # Measured: beyond eight, an install more holds up to 1.2 MB more at the height of the storm (protocol `private`).
 _SPACE_FOR_BUILDS = 8
@@ -65,10 +66,7 @@ def prepare_ground(sandbox: str | None, builds: int, needed: int | None = None) 
         BadInputError: The user's directory is none.
         MachineError: Too little space, or permission bits that do not stop us.
     """
-    parent = default_parent(os.environ) if sandbox is None else sandbox
-    if not os.path.isdir(parent):
-        source = "--sandbox" if sandbox is not None else "TMPDIR"
-        raise BadInputError("bad-sandbox", parent, f"{source} '{parent}' is no directory; give one that exists")
+    parent = _parent_of(sandbox)
     ground = survey(parent)
     simulated = needed is None
     if needed is None:
@@ -85,10 +83,47 @@ def prepare_ground(sandbox: str | None, builds: int, needed: int | None = None) 
             f"'{parent}' is a tmpfs, where removing a tree takes no time: real installs meet in it far more often on a"
             " disk, where users' caches are; give one with --sandbox, e.g. /var/tmp"
         )
-    if simulated and not ground.is_tmpfs:
+    if simulated:
+        _tell_slow(parent, ground)
+    require_permission_bits(parent)
+    return parent
+
+
+def torture_ground(sandbox: str | None) -> str:
+    """Choose and check where hostile states are laid; cleaners will be stopped by permission bits, we need not be.
+
+    Returns:
+        The directory to make the sandbox in.
+
+    Raises:
+        BadInputError: The user's directory is none.
+        MachineError: Too little space, or permission bits that stop nobody.
+    """
+    parent = _parent_of(sandbox)
+    ground = survey(parent)
+    if ground.free_bytes < SPACE_MIN_BYTES:
+        raise MachineError(
+            "space",
+            parent,
+            f"'{parent}' has {size(ground.free_bytes)} free and the largest state takes up to {size(SPACE_MIN_BYTES)};"
+            " give a larger place with --sandbox",
+        )
+    _tell_slow(parent, ground)
+    require_permission_bits(parent, children=True)
+    return parent
+
+
+def _parent_of(sandbox: str | None) -> str:
+    parent = default_parent(os.environ) if sandbox is None else sandbox
+    if not os.path.isdir(parent):
+        source = "--sandbox" if sandbox is not None else "TMPDIR"
+        raise BadInputError("bad-sandbox", parent, f"{source} '{parent}' is no directory; give one that exists")
+    return parent
+
+
+def _tell_slow(parent: str, ground: Ground) -> None:
+    if not ground.is_tmpfs:
         note(
             f"'{parent}' is not a tmpfs: a run there is 10 to 40 times slower, because every step reaches a disk's file"
             " system; give one in memory with --sandbox, e.g. /dev/shm"
         )
-    require_permission_bits(parent)
-    return parent

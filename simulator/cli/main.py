@@ -34,6 +34,7 @@ _COMMANDS = {
     "replay": "simulator.cli.replay",
     "clean": "simulator.cli.clean",
     "audit": "simulator.cli.audit",
+    "torture": "simulator.cli.torture",
     "solo": "simulator.cli.solo",
     "fetch-packages": "simulator.cli.fetch_packages",
     "manifest": "simulator.cli.manifest",

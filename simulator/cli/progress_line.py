@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from simulator.report.words import files_and_directories
+from simulator.words import files_and_directories
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import trio
 from simulator.cli.output import note
 from simulator.ground.sandbox import Sandbox
 from simulator.orchestrator import Options, run
-from simulator.report.words import counted
 from simulator.solo import solo
+from simulator.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

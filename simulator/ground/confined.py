@@ -80,14 +80,35 @@ def give_up_privileges() -> None:
     _gain_nothing()
 
 
-def require_permission_bits(directory: str) -> None:
-    """Prove that permission bits stop this process in `directory`.
+def permission_bits_stop_children(directory: str) -> bool:
+    """Prove in `directory` that permission bits stop a child that gives its privileges up; ours are kept.
+
+    For a process with one thread. Costs a fork.
+    """
+    child = os.fork()
+    if child == 0:
+        works = False
+        try:
+            give_up_privileges()
+            works = permission_bits_stop_us(directory)
+        except PrivilegeError:
+            works = False
+        finally:
+            # Nothing of the parent's (buffers, exit handlers) may happen twice.
+            os._exit(0 if works else 1)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status) == 0
+
+
+def require_permission_bits(directory: str, *, children: bool = False) -> None:
+    """Prove that permission bits stop this process in `directory`, or only its children, once they are confined.
 
     Raises:
         MachineError: They do not.
         PrivilegeError: The proof cannot be made there.
     """
-    if not permission_bits_stop_us(directory):
+    stops = permission_bits_stop_children(directory) if children else permission_bits_stop_us(directory)
+    if not stops:
         raise MachineError(
             "privileges",
             directory,

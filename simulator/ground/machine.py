@@ -19,7 +19,7 @@ from cache_core.errors import PrivilegeError
 from cache_core.kernel import REAL, RESOLVE_BENEATH
 from cache_core.landlock import ABI_MIN, landlock_abi
 from cache_core.privileges import holds_override_capabilities, permission_bits_stop_us
-from simulator.ground.confined import give_up_privileges
+from simulator.ground.confined import permission_bits_stop_children
 from simulator.ground.sandbox import SPACE_MIN_BYTES, survey
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _privileges(parent: str) -> Iterator[Finding]:
         yield Finding("capabilities", str(error), ok=False, needed=True, cost="nobody can tell whether modes bite")
         return
     yield Finding("capabilities", "may pass over permission bits; a run drops that" if held else "none that matter")
-    works = _in_child(parent) if held else _bits_work(parent)
+    works = permission_bits_stop_children(parent) if held else _bits_work(parent)
     yield Finding(
         "permission bits",
         "stop a run" if works else "do not stop a run",
@@ -94,23 +94,6 @@ def _bits_work(parent: str) -> bool:
         return permission_bits_stop_us(parent)
     except PrivilegeError:
         return False
-
-
-def _in_child(parent: str) -> bool:
-    """The proof as a run would make it, in a process that may lose its privileges."""
-    child = os.fork()
-    if child == 0:
-        works = False
-        try:
-            give_up_privileges()
-            works = permission_bits_stop_us(parent)
-        except PrivilegeError:
-            works = False
-        finally:
-            # Nothing of the parent's (buffers, exit handlers) may happen twice.
-            os._exit(0 if works else 1)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) == 0
 
 
 def _sandbox(parent: str) -> Iterator[Finding]:

@@ -61,8 +61,12 @@ class Sandbox:
     _round: int = 0
 
     @classmethod
-    def create(cls, parent: str) -> Sandbox:
+    def create(cls, parent: str, *, confined: bool = True) -> Sandbox:
         """Make one under `parent`, after sweeping away what dead owners left there.
+
+        Args:
+            parent: an existing directory.
+            confined: whether permission bits have to stop this process; else those that it starts and confines.
 
         Raises:
             MachineError: `parent` is missing, not a directory or not writable, or permission bits do not stop this
@@ -80,7 +84,7 @@ class Sandbox:
             ) from error
         with contextlib.ExitStack() as undo:
             undo.push(sandbox)
-            require_permission_bits(sandbox.path)
+            require_permission_bits(sandbox.path, children=not confined)
             undo.pop_all()
         return sandbox
 

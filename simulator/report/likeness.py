@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.fidelity import DIFFERENCES_SHOWN_MAX, F1_MIN, phases
-from simulator.report.words import counted
+from simulator.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

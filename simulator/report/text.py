@@ -18,8 +18,8 @@ from cache_core.errors import shown
 from simulator.engine.trace import errno_name
 from simulator.outcome import FAILED, KILLED, OK
 from simulator.report.story import story_rows
-from simulator.report.words import files_and_directories
 from simulator.tools.failures import EXIT, TIMEOUT
+from simulator.words import files_and_directories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -1,0 +1,97 @@
+"""Where a hostile state is laid: a cache, and beside it what nobody may change.
+
+Guarantees: everything is below one directory; what a link or a hard link of a state leads to is here, or nowhere.
+Costs: a dozen small files.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from cache_core.layout import TAG_TEXT
+
+CACHE = "cache"
+OUTSIDE = "outside"
+# What a state puts beside the two for its own purposes: no neighbour of the cache.
+ASIDE = "aside"
+
+# Files in `outside/twin`: `0`, `1`, ...
+TWINS = 30
+
+# Directories first. Read-only ones and files are what tempts a cleaner to change a mode.
+_DIRECTORIES = {"folder": 0o755, "folder/deep": 0o755, "twin": 0o755, "shut": 0o500}
+_FILES = {
+    "plain": 0o644,
+    "read-only": 0o444,
+    "secret": 0o600,
+    "folder/kept": 0o644,
+    "folder/deep/kept": 0o644,
+    "folder/read-only": 0o444,
+    "shut/kept": 0o400,
+    # Names that files in the cache have as well: whoever acts on a path that has become another finds something there.
+    **{f"twin/{number}": 0o644 for number in range(TWINS)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Absolute paths.
+
+    Attributes:
+        root: an existing directory for all of it.
+    """
+
+    root: str
+
+    @property
+    def cache(self) -> str:
+        """The cache."""
+        return f"{self.root}/{CACHE}"
+
+    @property
+    def outside(self) -> str:
+        """What must not change."""
+        return f"{self.root}/{OUTSIDE}"
+
+    @property
+    def aside(self) -> str:
+        """What may change and is no cache."""
+        return f"{self.root}/{ASIDE}"
+
+    def make_outside(self) -> None:
+        """Make what nobody may change."""
+        _make(self.outside, 0o755)
+        for name in _DIRECTORIES:
+            _make(f"{self.outside}/{name}", 0o755)
+        for name, mode in _FILES.items():
+            _write(f"{self.outside}/{name}", f"{name}: nobody may change this\n".encode(), mode)
+        _write(f"{self.outside}/CACHEDIR.TAG", TAG_TEXT, 0o644)
+        os.symlink("folder", f"{self.outside}/link")
+        for name, mode in _DIRECTORIES.items():
+            os.chmod(f"{self.outside}/{name}", mode)
+
+
+# The same for a shell, in the directory that holds the cache.
+OUTSIDE_COMMANDS = (
+    f"mkdir -p {' '.join(f'{OUTSIDE}/{name}' for name in _DIRECTORIES)}",
+    *(f"echo '{name}: nobody may change this' > {OUTSIDE}/{name}" for name in _FILES if "twin" not in name),
+    f"seq -f {OUTSIDE}/twin/%.0f 0 {TWINS - 1} | xargs touch",
+    f"echo '{TAG_TEXT.decode().splitlines()[0]}' > {OUTSIDE}/CACHEDIR.TAG",
+    f"ln -s folder {OUTSIDE}/link",
+    *(f"chmod {mode:04o} {OUTSIDE}/{name}" for name, mode in {**_FILES, **_DIRECTORIES}.items() if mode & 0o200 == 0),
+)
+
+
+def _make(path: str, mode: int) -> None:
+    os.mkdir(path, mode)
+    os.chmod(path, mode)
+
+
+def _write(path: str, data: bytes, mode: int) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, data)
+    finally:
+        os.close(fd)
+    os.chmod(path, mode)

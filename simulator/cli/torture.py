@@ -1,0 +1,143 @@
+"""`cachestorm torture`: hostile states, any cleaners, a judge that reads the file system."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from simulator.cli.output import print_document
+from simulator.cli.parameters import SEED, Duration, debug_option, examples, json_option, sandbox_option
+from simulator.cli.signals import Interruption
+
+if TYPE_CHECKING:
+    from simulator.torture.verdicts import Cell
+
+_TIMEOUT_SECONDS = 30.0
+
+
+@click.command(
+    "torture",
+    short_help="Try any cleaner on hostile caches.",
+    epilog=examples(
+        "cachestorm torture",
+        "cachestorm torture --cleaner uv==0.13.9 --state modes",
+        "cachestorm torture --cleaner './my-tool --cache-dir {cache} clean' --junit torture.xml",
+        "cachestorm torture --cleaner hardened --random 200 --seed 7",
+        "cachestorm torture --keep mode-0200",
+    ),
+)
+@click.option(
+    "--cleaner",
+    "cleaners",
+    multiple=True,
+    metavar="NAME|COMMAND",
+    help="Who cleans: a name (`cachestorm list cleaners`), uv==X.Y.Z, pip==X.Y, or a command with {cache} where the"
+    " path goes. Repeatable. Default: hardened, rm, find, rmtree.",
+)
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    metavar="NAME|GROUP",
+    help="What is cleaned (`cachestorm list states`). Repeatable. Default: all.",
+)
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="STATE",
+    help="Only this state, and leave it for a look: as laid, or as each --cleaner left it. Repeatable.",
+)
+@click.option("--random", "number", type=click.IntRange(min=1), metavar="N", help="N random states in place of those.")
+@click.option("--seed", type=SEED, metavar="S", help="With --random: which ones (default 0).")
+@click.option(
+    "--timeout",
+    type=Duration(),
+    default=_TIMEOUT_SECONDS,
+    metavar="DURATION",
+    help="Kill a cleaner, and all that it started, after so long. Default: 30s.",
+)
+@click.option("--junit", metavar="FILE", help="Write the verdicts to FILE, as CI servers read test results.")
+@sandbox_option()
+@json_option()
+@debug_option()
+def command(
+    *,
+    cleaners: tuple[str, ...],
+    states: tuple[str, ...],
+    keep: tuple[str, ...],
+    number: int | None,
+    seed: int | None,
+    timeout: float,
+    junit: str | None,
+    sandbox: str | None,
+    as_json: bool,
+) -> int:
+    """Lay each hostile state, let each cleaner clean it, and judge by what is on the file system then.
+
+    Cleaners run without privileges, with their homes, caches and temporary files in a sandbox. Exit 0 when every
+    verdict is clean, reported or skipped, 1 when one is not.
+    """
+    if seed is not None and number is None:
+        raise click.UsageError(f"--seed {seed} goes with --random N; give it, or leave out --seed")
+    if number is not None and (states or keep):
+        raise click.UsageError(f"--random {number} and --state or --keep exclude each other; give one of them")
+    if states and keep:
+        raise click.UsageError("--state and --keep exclude each other; --keep runs the states that it names")
+    with Interruption() as interruption:
+        from simulator.cli.ground import torture_ground  # noqa: PLC0415
+        from simulator.cli.torturing import Wanted, wanted, work  # noqa: PLC0415
+
+        with interruption.at_once():
+            chosen: Wanted = wanted(cleaners, states, keep, number, seed or 0)
+            junit_file = None if junit is None else _open(junit)
+        parent = torture_ground(sandbox)
+        outcome = work(chosen, parent, timeout, interruption, show=not as_json or sys.stderr.isatty())
+        if junit_file is not None:
+            from simulator.report.junit import junit as junit_text  # noqa: PLC0415
+
+            _write(junit_file, junit_text(outcome.cells, chosen.groups))
+        if interruption():
+            error = interruption.error()
+            error.report = outcome.document()
+            raise error
+        if as_json:
+            print_document({"schema": "cachestorm/torture/1", **outcome.document()})
+        else:
+            from simulator.report.matrix import Matrix  # noqa: PLC0415
+
+            Matrix(sys.stdout).whole(chosen.rows(), outcome.cells, outcome.shrunk)
+            _tell_kept(outcome.cells)
+        return 0 if all(cell.good for cell in outcome.cells) else 1
+
+
+def _tell_kept(cells: list[Cell]) -> None:
+    from cache_core.errors import shown  # noqa: PLC0415
+
+    for cell in cells:
+        if cell.kept is not None:
+            who = f", as {shown(cell.cleaner)} left it" if cell.cleaner else ""
+            print(f"kept: {shown(cell.kept)}: {cell.state}{who}")
+            directory = shown(os.path.dirname(cell.kept))
+            print(f"  remove it with: cachestorm clean --untagged --remove-root {directory}")
+
+
+def _open(path: str) -> IO[bytes]:
+    from simulator.errors import BadInputError  # noqa: PLC0415
+
+    try:
+        return open(path, "wb")
+    except OSError as error:
+        raise BadInputError("bad-output", path, f"--junit '{path}' cannot be written: {error.strerror}") from error
+
+
+def _write(file: IO[bytes], text: bytes) -> None:
+    from simulator.errors import MachineError  # noqa: PLC0415
+
+    try:
+        with file:
+            file.write(text)
+    except OSError as error:
+        raise MachineError("space", file.name, f"--junit '{file.name}' was not written: {error.strerror}") from error

@@ -1,0 +1,215 @@
+"""What `cachestorm torture` does between its arguments and its report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+
+from scenarios.states import GROUPS, STATES
+from simulator.cli.output import note
+from simulator.errors import BadInputError
+from simulator.ground.sandbox import Sandbox
+from simulator.naming import unknown_message
+from simulator.report.matrix import Row
+from simulator.torture.bench import Bench
+from simulator.torture.cell import Terms
+from simulator.torture.cleaners import DEFAULT, find_cleaners
+from simulator.torture.verdicts import count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+    from scenarios.states.hostile_trees import HostileTree
+    from scenarios.states.state import State
+    from simulator.cli.signals import Interruption
+    from simulator.torture.cleaners import Cleaner
+    from simulator.torture.random_states import Shrunk
+    from simulator.torture.verdicts import Cell
+
+
+# Of a terminal, less than the narrowest that people use.
+_COLUMNS = 78
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asks for.
+
+    Attributes:
+        states: in the order in which they run.
+        cleaners: likewise; None stands for nobody.
+        keep: names of states that are left for a look.
+        trees: of random states, in the same order; empty for named ones.
+        seed: of random ones.
+    """
+
+    states: list[State]
+    cleaners: Sequence[Cleaner | None]
+    keep: frozenset[str] = frozenset()
+    trees: Sequence[HostileTree] = ()
+    seed: int = 0
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """The group of each state."""
+        return {state.name: state.group for state in self.states}
+
+    def rows(self) -> list[Row]:
+        """For the table."""
+        return [Row(state.group, state.name) for state in self.states]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of it, as far as it came."""
+
+    cells: list[Cell] = field(default_factory=list)
+    shrunk: list[Shrunk] = field(default_factory=list)
+
+    def document(self) -> dict[str, object]:
+        """As JSON has it."""
+        return {
+            "cells": [cell.document() for cell in self.cells if cell.cleaner],
+            "counts": {cleaner: dict(numbers) for cleaner, numbers in count(self.cells).items() if cleaner},
+            "shrunk": [one.document() for one in self.shrunk],
+            "kept": [
+                {"state": cell.state, "cleaner": cell.cleaner or None, "path": cell.kept}
+                for cell in self.cells
+                if cell.kept is not None
+            ],
+        }
+
+
+def wanted(
+    cleaners: Sequence[str], states: Sequence[str], keep: Sequence[str], number: int | None, seed: int
+) -> Wanted:
+    """Read the arguments, and have the cleaners ready.
+
+    Raises:
+        BadInputError: A name that is none, a command that cannot be run.
+        MachineError: A release of a real tool cannot be had.
+    """
+    chosen = _states(keep or states) if number is None else []
+    names = list(cleaners) or ([] if keep else list(DEFAULT))
+    ready: list[Cleaner | None] = [*trio.run(partial(find_cleaners, names, note))]
+    if number is None:
+        return Wanted(chosen, ready or [None], frozenset(keep))
+    from simulator.torture import random_states  # noqa: PLC0415 - Hypothesis takes a while
+
+    trees = random_states.draw(number, seed)
+    return Wanted(random_states.states(trees, seed), ready, trees=trees, seed=seed)
+
+
+def _states(names: Sequence[str]) -> list[State]:
+    groups = {group.name.replace(" ", "-"): group.states for group in GROUPS}
+    chosen: dict[str, State] = {}
+    for name in names:
+        if name in STATES:
+            chosen[name] = STATES[name]
+        elif name in groups:
+            chosen.update({state.name: state for state in groups[name]})
+        else:
+            message = unknown_message("state", name, [*STATES, *groups], listed=list(groups))
+            raise BadInputError("unknown-state", name, message)
+    # In one order, whatever the order of the arguments: groups stay together.
+    return [state for state in STATES.values() if state.name in chosen] if names else list(STATES.values())
+
+
+def work(chosen: Wanted, parent: str, timeout: float, interruption: Interruption, *, show: bool) -> Outcome:
+    """Run all cells, and shrink what random states found; ends early when a signal comes.
+
+    Raises:
+        MachineError: No sandbox, no room, a cleaner that cannot be started.
+    """
+    outcome = Outcome()
+    shown = Shown(sys.stderr) if show else None
+    with Sandbox.create(parent, confined=False) as sandbox:
+        terms = Terms(timeout, os.environ, interruption)
+        bench = Bench(sandbox, terms, chosen.keep, None if shown is None else shown.before)
+        try:
+            for cell in bench.run(chosen.states, chosen.cleaners):
+                outcome.cells.append(cell)
+                if shown is not None:
+                    shown.after(cell)
+            if chosen.trees and not interruption():
+                _shrink(chosen, bench, outcome, shown)
+        except KeyboardInterrupt:
+            # Interrupted while it shrank: what was found is told.
+            if not interruption():
+                raise
+        finally:
+            if shown is not None:
+                shown.clear()
+    return outcome
+
+
+def _shrink(chosen: Wanted, bench: Bench, outcome: Outcome, shown: Shown | None) -> None:
+    """For each cleaner the first random state that it fails on, made small."""
+    from simulator.torture import random_states  # noqa: PLC0415 - loaded already
+
+    names = [state.name for state in chosen.states]
+    for cleaner in chosen.cleaners:
+        assert cleaner is not None  # noqa: S101 - random states are not kept
+        bad = [cell for cell in outcome.cells if cell.cleaner == cleaner.name and not cell.good]
+        if not bad:
+            continue
+        first = min(bad, key=lambda cell: names.index(cell.state))
+        if shown is not None:
+            shown.tell(f"shrinking {first.state} for {cleaner.name}")
+        run = partial(_again, bench, cleaner)
+        index = names.index(first.state)
+        outcome.shrunk.append(random_states.shrink(chosen.trees, index, first, seed_number=chosen.seed, run=run))
+
+
+def _again(bench: Bench, cleaner: Cleaner, tree: HostileTree) -> Cell | None:
+    return bench.one(tree.state("shrinking"), cleaner)
+
+
+class Shown:
+    """Progress on stderr: a line that gives way to the next on a terminal, a line for each state elsewhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._live = stream.isatty()
+        self._state: str | None = None
+        self._line: list[str] = []
+        self._bad = 0
+
+    def before(self, number: int, whole: int, state: State, cleaner: Cleaner | None) -> None:
+        """A cell begins."""
+        if self._live:
+            who = cleaner.name if cleaner is not None else "nobody"
+            self.tell(
+                f"{number + 1} of {whole}: {state.name}, {who}" + (f"; {self._bad} bad so far" if self._bad else "")
+            )
+
+    def after(self, cell: Cell) -> None:
+        """It has ended."""
+        self._bad += not cell.good
+        if self._live:
+            return
+        if cell.state != self._state:
+            self.clear()
+            self._state = cell.state
+        self._line.append(f"{cell.cleaner or 'nobody'} {cell.verdict}")
+
+    def tell(self, text: str) -> None:
+        """What takes long now."""
+        if self._live:
+            self._stream.write(f"\r\x1b[K{text[:_COLUMNS]}")
+            self._stream.flush()
+
+    def clear(self) -> None:
+        """Finish the line, or leave the terminal as if nothing had been."""
+        if self._live:
+            self._stream.write("\r\x1b[K")
+        elif self._line:
+            self._stream.write(f"{self._state}: {', '.join(self._line)}\n")
+            self._line = []
+        self._stream.flush()
