@@ -19,23 +19,32 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
 from scenarios.states.place import OUTSIDE, Place
 from scenarios.states.recipe import Recipe
-from scenarios.states.state import State
+from scenarios.states.state import RANDOM, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # A longer one gets a plain name in place of its own: the way to it must be shorter than PATH_MAX.
 _PATH_BYTES_MAX = 3_000
 _HOLE_BYTES = 1 << 40
 _LEAVES_MAX = 25
 
+_PLAIN_MODE = 0o755
+# More than a directory has entries.
+_PLAIN_NAMES = "abcdefgh"
+
 # Every way in which a directory can keep its owner out, and some that do not.
 directory_modes = st.sampled_from(
     [0o755, 0o700, 0o000, 0o100, 0o200, 0o300, 0o400, 0o500, 0o555, 0o600, 0o1777, 0o2200, 0o7000]
 )
+# A cache that is itself shut hides all that is in it from most cleaners: not too often.
+root_modes = st.sampled_from([0o755] * 8 + [0o700, 0o000, 0o300, 0o500])
 file_modes = st.sampled_from([0o644, 0o000, 0o444, 0o200, 0o4755])
 sizes = st.sampled_from(["", "x", "x" * 5_000, "hole"])
 
@@ -117,7 +126,14 @@ class HostileTree:
 
     def state(self, name: str) -> State:
         """A state of it: solvable, as every such tree is."""
-        return State(name, "random", self.plant, "A random tree.", ordinary=False)
+        return State(name, RANDOM, self.plant, "A random tree.", ordinary=False)
+
+    def smaller(self) -> Iterator[HostileTree]:
+        """Trees with one thing less: an entry, an unusual mode of a directory, an odd name."""
+        if self.mode != _PLAIN_MODE:
+            yield HostileTree(_PLAIN_MODE, self.entries)
+        for entries in _smaller(self.entries):
+            yield HostileTree(self.mode, entries)
 
     def __hash__(self) -> int:
         return hash(tuple(self.commands()))
@@ -147,6 +163,20 @@ def _plant(recipe: Recipe, directory: str, entries: dict[str, Any]) -> None:
             recipe.node(path, told[0])
 
 
+def _smaller(entries: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for name, node in entries.items():
+        others = {other: entries[other] for other in entries if other != name}
+        yield others
+        plain = next(letter for letter in _PLAIN_NAMES if letter not in others)
+        if name not in _PLAIN_NAMES:
+            yield {**others, plain: node}
+        if node[0] == "directory":
+            if node[1] != _PLAIN_MODE:
+                yield {**others, name: ("directory", _PLAIN_MODE, node[2])}
+            for below in _smaller(node[2]):
+                yield {**others, name: ("directory", node[1], below)}
+
+
 def hostile_trees(max_leaves: int = _LEAVES_MAX) -> st.SearchStrategy[HostileTree]:
     """Trees that are hard to remove and can be removed.
 
@@ -158,4 +188,4 @@ def hostile_trees(max_leaves: int = _LEAVES_MAX) -> st.SearchStrategy[HostileTre
         lambda below: st.tuples(st.just("directory"), directory_modes, st.dictionaries(names, below, max_size=4)),
         max_leaves=max_leaves,
     )
-    return st.builds(HostileTree, directory_modes, st.dictionaries(names, nodes, max_size=5))
+    return st.builds(HostileTree, root_modes, st.dictionaries(names, nodes, max_size=5))

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cache_core.layout import TAG_TEXT
+from cache_core.layout import TAG_NAME, TAG_SIGNATURE, TAG_TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 CACHE = "cache"
 OUTSIDE = "outside"
@@ -18,6 +22,8 @@ ASIDE = "aside"
 
 # Files in `outside/twin`: `0`, `1`, ...
 TWINS = 30
+
+_LINK = "link"
 
 # Directories first. Read-only ones and files are what tempts a cleaner to change a mode.
 _DIRECTORIES = {"folder": 0o755, "folder/deep": 0o755, "twin": 0o755, "shut": 0o500}
@@ -66,21 +72,37 @@ class Place:
             _make(f"{self.outside}/{name}", 0o755)
         for name, mode in _FILES.items():
             _write(f"{self.outside}/{name}", f"{name}: nobody may change this\n".encode(), mode)
-        _write(f"{self.outside}/CACHEDIR.TAG", TAG_TEXT, 0o644)
-        os.symlink("folder", f"{self.outside}/link")
+        _write(f"{self.outside}/{TAG_NAME}", TAG_TEXT, 0o644)
+        os.symlink("folder", f"{self.outside}/{_LINK}")
         for name, mode in _DIRECTORIES.items():
             os.chmod(f"{self.outside}/{name}", mode)
 
 
-# The same for a shell, in the directory that holds the cache.
-OUTSIDE_COMMANDS = (
-    f"mkdir -p {' '.join(f'{OUTSIDE}/{name}' for name in _DIRECTORIES)}",
-    *(f"echo '{name}: nobody may change this' > {OUTSIDE}/{name}" for name in _FILES if "twin" not in name),
-    f"seq -f {OUTSIDE}/twin/%.0f 0 {TWINS - 1} | xargs touch",
-    f"echo '{TAG_TEXT.decode().splitlines()[0]}' > {OUTSIDE}/CACHEDIR.TAG",
-    f"ln -s folder {OUTSIDE}/link",
-    *(f"chmod {mode:04o} {OUTSIDE}/{name}" for name, mode in {**_FILES, **_DIRECTORIES}.items() if mode & 0o200 == 0),
-)
+def outside_commands(wanted: Collection[str]) -> list[str]:
+    """The same for a shell, in the directory that holds the cache, as far as it is wanted.
+
+    Args:
+        wanted: Paths below `outside`; "" is all of it.
+    """
+
+    def belongs(path: str) -> bool:
+        return any(not name or path == name or path.startswith(f"{name}/") for name in wanted)
+
+    files = {name: mode for name, mode in _FILES.items() if belongs(name)}
+    directories = {name: mode for name, mode in _DIRECTORIES.items() if belongs(name)}
+    above = {os.path.dirname(name) for name in files} - {""}
+    made = sorted({*directories, *above})
+    told = [f"mkdir -p {' '.join([OUTSIDE, *(f'{OUTSIDE}/{name}' for name in made)])}"]
+    twins = {name for name in files if name.startswith("twin/")}
+    told += [f"echo '{name}: nobody may change this' > {OUTSIDE}/{name}" for name in files if name not in twins]
+    if twins:
+        told.append(f"seq -f {OUTSIDE}/twin/%.0f 0 {TWINS - 1} | xargs touch")
+    if belongs(TAG_NAME):
+        told.append(f"echo '{TAG_SIGNATURE.decode()}' > {OUTSIDE}/{TAG_NAME}")
+    if belongs(_LINK):
+        told.append(f"ln -s folder {OUTSIDE}/{_LINK}")
+    modes = {**files, **directories}
+    return told + [f"chmod {mode:04o} {OUTSIDE}/{name}" for name, mode in modes.items() if mode & 0o200 == 0]
 
 
 def _make(path: str, mode: int) -> None:

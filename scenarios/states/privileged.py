@@ -28,8 +28,9 @@ OWNERS = "owners"
 FLAGS = "flags"
 LISTS = "lists"
 
-# Nobody: a user that every system has and that owns nothing of ours.
+# Users that own nothing: nobody, and for nobody another.
 NOBODY = 65_534
+_NOBODY_ELSE = 65_533
 
 _MS_RDONLY, _MS_REMOUNT, _MS_BIND = 1, 32, 4096
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -63,14 +64,15 @@ def mount(source: str, target: str, kind: str, flags: int = 0, options: str = ""
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Somebody else owns it: `NOBODY`."""
+    """Somebody else owns it: nobody, by number."""
 
     path: str
     needs: ClassVar[frozenset[str]] = frozenset({OWNERS})
 
     def lay(self, place: Place) -> None:
         """Chown."""
-        os.chown(f"{place.cache}/{self.path}", NOBODY, NOBODY, follow_symlinks=False)
+        other = NOBODY if os.geteuid() != NOBODY else _NOBODY_ELSE
+        os.chown(f"{place.cache}/{self.path}", other, other, follow_symlinks=False)
 
     def commands(self) -> list[str]:
         """Chown."""

@@ -7,16 +7,21 @@ tree. Costs nothing but the list.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from cache_core.layout import TAG_NAME, TAG_SIGNATURE
 from scenarios.states.entries import Directory, File, HardLink, Link, Mode, Node
-from scenarios.states.place import CACHE, OUTSIDE_COMMANDS
+from scenarios.states.place import CACHE, OUTSIDE, outside_commands
 
 if TYPE_CHECKING:
     from scenarios.states.entries import Entry
     from scenarios.states.place import Place
     from scenarios.states.privileged import Disk
+
+
+# Where a command speaks of what is outside.
+_OUTSIDE = re.compile(rf"\b{OUTSIDE}\b((?:/[\w.-]+)*)")
 
 
 class Recipe:
@@ -112,8 +117,8 @@ class Recipe:
         """The same for bash, in an empty directory."""
         begin = self._disk.commands() if self._disk is not None else [f"mkdir {CACHE}"] if self.root else []
         told = [command for entry in self.entries() for command in entry.commands()]
-        outside = OUTSIDE_COMMANDS if any("outside" in command for command in told) else ()
-        return [*begin, *outside, *_together(told)]
+        wanted = {path.strip("/") for command in told for path in _OUTSIDE.findall(command)}
+        return [*begin, *(outside_commands(wanted) if wanted else ()), *_together(told)]
 
     def _all(self) -> list[Entry]:
         return [*self._entries, *self._last, *([self._disk] if self._disk is not None else [])]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 CLEAN = "clean"
 REPORTED = "reported"
 
+# The group of states that are drawn.
+RANDOM = "random"
+
 DEVICES = "devices"
 NEEDS = {
     MOUNTS: "a mount namespace: root's or an unprivileged user's",
@@ -84,6 +87,20 @@ class State:
     inside: str | None = None
     ordinary: bool = True
 
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Where it was met, as addresses where there are any."""
+        return tuple(map(_address, self.met))
+
+    @property
+    def beside(self) -> str:
+        """Who is at work besides the cleaner, in a few words; empty when nobody is."""
+        if self.copies > 1:
+            return f"{self.copies} of the same cleaner at once"
+        if self.company is None:
+            return ""
+        return f"the function `{getattr(self.company, '__name__', self.name)}` in scenarios/states/{self.group}.py"
+
     def recipe(self) -> Recipe:
         """How it is made."""
         recipe = Recipe()
@@ -119,6 +136,14 @@ class Group:
         if told.get("stays") == (".",):
             told["ordinary"] = False
         self.states.append(State(name, self.name, make, _flat(summary), _flat(about), **told))  # type: ignore[arg-type]
+
+
+def _address(met: str) -> str:
+    """Where to read about it."""
+    if met.startswith("CVE-"):
+        return f"https://nvd.nist.gov/vuln/detail/{met}"
+    project, _, number = met.partition("#")
+    return f"https://github.com/{project}" + (f"/issues/{number}" if number else "")
 
 
 def _flat(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,38 +12,58 @@ from simulator.cli.parameters import debug_option, examples, json_option
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Rows = list[dict[str, str]]
+    Row = dict[str, Any]
+    Rows = list[Row]
 
 
 @click.command(
     "list",
     short_help="List scenarios, cleaners, toolchains, packages ...",
-    epilog=examples("cachestorm list", "cachestorm list cleaners --json"),
+    epilog=examples(
+        "cachestorm list",
+        "cachestorm list cleaners --json",
+        "cachestorm list states hard-link-in-read-only",
+    ),
 )
 @click.argument("kind", required=False, metavar="[KIND]")
+@click.argument("name", required=False, metavar="[NAME]")
 @json_option()
 @debug_option()
-def command(*, kind: str | None, as_json: bool) -> int:
-    """List what there is: scenarios, states, cleaners, toolchains, protocols, strategies, packages."""
+def command(*, kind: str | None, name: str | None, as_json: bool) -> int:
+    """List what there is: scenarios, states, cleaners, toolchains, protocols, strategies, packages.
+
+    With the NAME of one of a kind, that alone, and of a state all that there is to say: what is hard about it, where it
+    was met, the shell commands that make it.
+    """
     from simulator.naming import known_name  # noqa: PLC0415
 
     kinds = list(KINDS) if kind is None else [known_name("kind", kind, KINDS)]
-    found = {name: KINDS[name]() for name in kinds}
+    found = {of_kind: KINDS[of_kind]() for of_kind in kinds}
+    if name is not None:
+        (of_kind,) = kinds
+        known_name(of_kind.removesuffix("s"), name, [row["name"] for row in found[of_kind]])
+        found = {of_kind: [row | _more(of_kind, name) for row in found[of_kind] if row["name"] == name]}
     if as_json:
         print_document({"schema": "cachestorm/list/1", **found})
         return 0
-    for place, (name, rows) in enumerate(found.items()):
+    for place, (of_kind, rows) in enumerate(found.items()):
         if place:
             print()
         if kind is None:
-            print(f"{name}:")
+            print(f"{of_kind}:")
         _print(rows)
+        if name is not None:
+            _print_more(rows[0])
     return 0
 
 
 def _print(rows: Rows) -> None:
     width = max((len(row["name"]) for row in rows), default=0)
+    group = None
     for row in rows:
+        if row.get("group") != group:
+            group = row["group"]
+            print(f" {group}")
         print(f"  {row['name']:<{width}}  {row['summary']}".rstrip())
     if not rows:
         print("  none yet")
@@ -55,15 +75,60 @@ def _scenarios() -> Rows:
     return [{"name": name, "summary": load_scenario(name).summary} for name in scenario_files()]
 
 
+def _more(kind: str, name: str) -> Row:
+    """What there is to say of one thing besides what the list says."""
+    if kind != "states":
+        return {}
+    from scenarios.states import STATES  # noqa: PLC0415
+
+    return {"made": STATES[name].recipe().commands()}
+
+
+def _print_more(row: Row) -> None:
+    if "made" not in row:
+        return
+    if row["about"]:
+        print(f"\n{row['about']}")
+    print()
+    stays = f"; what stays: {', '.join(row['stays'])}" if row["stays"] else ""
+    print(f"expect   {row['expect']}{stays}")
+    for title, values in (("met", row["met"]), ("stands for", row["classes"]), ("needs", row["needs"])):
+        for place, value in enumerate(values):
+            print(f"{'' if place else title:<8} {value}")
+    print("\nmade by, in an empty directory:\n")
+    print("\n".join(f"  {command}" for command in row["made"]))
+    if row["company"]:
+        print(f"\nand beside the cleaner: {row['company']}")
+
+
 def _states() -> Rows:
-    """Hostile cache states come with the command that uses them."""
-    return []
+    from scenarios.states import STATES  # noqa: PLC0415
+    from scenarios.states.catalogue import CLASSES  # noqa: PLC0415
+    from scenarios.states.state import NEEDS  # noqa: PLC0415
+
+    return [
+        {
+            "name": state.name,
+            "summary": state.summary,
+            "group": state.group,
+            "about": state.about,
+            "expect": state.expect,
+            "stays": list(state.stays),
+            "met": list(state.links),
+            "classes": [f"{number}: {CLASSES[number]}" for number in state.classes],
+            "needs": [NEEDS[need] for need in sorted(state.recipe().needs)],
+            "company": state.beside,
+        }
+        for state in STATES.values()
+    ]
 
 
 def _cleaners() -> Rows:
     from simulator.actors.cleaners import CLEANERS  # noqa: PLC0415
+    from simulator.torture.cleaners import SYSTEM  # noqa: PLC0415
 
-    return [{"name": name, "summary": cleaner.summary} for name, cleaner in CLEANERS.items()]
+    rows = [{"name": name, "summary": cleaner.summary} for name, cleaner in CLEANERS.items()]
+    return [*rows, *({"name": name, "summary": summary} for name, (summary, _) in SYSTEM.items())]
 
 
 def _toolchains() -> Rows:

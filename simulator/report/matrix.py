@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cache_core.errors import shown
+from scenarios.states.state import RANDOM
 from simulator.torture.verdicts import CLEAN, FAILED, HARMED, LIED, REPORTED, SKIPPED, TIMEOUT, VERDICTS, count
 from simulator.words import counted
 
@@ -73,9 +74,12 @@ class Matrix:
 
     def whole(self, rows: Sequence[Row], cells: Sequence[Cell], shrunk: Sequence[Shrunk]) -> None:
         """Tables, counts, what was wrong, what random states shrank to, the verdict."""
+        # Of random states there are many, and nothing is to be said of those that all cleaners empty.
+        bad = {cell.state for cell in cells if not cell.good}
+        rows = [row for row in rows if row.group != RANDOM or row.state in bad]
         cleaners = list(dict.fromkeys(cell.cleaner for cell in cells))
         letters = self._legend(cleaners)
-        name = max(_NAME_MIN, *(len(row.state) for row in rows)) + len(_INDENT) + 1
+        name = max([_NAME_MIN, *(len(row.state) for row in rows)]) + len(_INDENT) + 1
         fit = max(1, (WIDTH - name) // _CELL)
         for start in range(0, len(cleaners), fit):
             self._table(rows, cells, {one: letters[one] for one in cleaners[start : start + fit]}, name)
@@ -83,8 +87,8 @@ class Matrix:
         self._details(cells)
         for one in shrunk:
             self._shrunk(one)
-        bad = sum(not cell.good for cell in cells)
-        self._line(f"{counted(len(cells), 'cell')}, {bad} with a verdict that is not clean, reported or skipped")
+        number = sum(not cell.good for cell in cells)
+        self._line(f"{counted(len(cells), 'cell')}, {number} with a verdict that is not clean, reported or skipped")
 
     def _line(self, text: str = "", style: str = "") -> None:
         self._console.print(Text(text, style=style))

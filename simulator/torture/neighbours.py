@@ -1,8 +1,8 @@
 """What is outside of the cache: looked at before and after, and compared.
 
-Looked at: the directory that holds the cache, its names, and everything below what is beside the cache: type, mode,
-owner, size, content, modification time, target of a link. Not looked at: link counts and change times, which a name
-that goes from the cache changes by right; what a state keeps for itself (`place.ASIDE`).
+Looked at: the directory that holds the cache, its names, and everything below what is beside the cache: type, inode,
+mode, owner, size, content, modification time, target of a link. Not looked at: link counts and change times, which a
+name that goes from the cache changes by right; what a state keeps for itself (`place.ASIDE`).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Seen:
     """One thing that is outside."""
 
     kind: str
+    inode: int
     mode: int
     owner: tuple[int, int]
     size: int
@@ -46,6 +47,8 @@ class Seen:
         if self.kind != now.kind:
             return [f"was a {self.kind}, is a {now.kind}"]
         told = []
+        if self.inode != now.inode:
+            told.append(f"is another {self.kind}")
         if self.mode != now.mode:
             told.append(f"mode was {self.mode:04o}, is {now.mode:04o}")
         if self.owner != now.owner:
@@ -94,6 +97,7 @@ def _see(path: str, *, with_times: bool) -> Seen:
         content = _content(path)
     return Seen(
         _KINDS.get(kind, "device"),
+        status.st_ino,
         stat.S_IMODE(status.st_mode),
         (status.st_uid, status.st_gid),
         0 if kind == stat.S_IFDIR else status.st_size,

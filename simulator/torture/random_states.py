@@ -98,33 +98,46 @@ def shrink(
     smallest = (trees[index], found)
     deadline = clock() + SHRINK_SECONDS_MAX
 
-    @seed(seed_number)
-    @_settings(len(trees), Phase.generate, Phase.shrink)
-    @given(hostile_trees())
-    def fail(tree: HostileTree) -> None:
+    def fails(tree: HostileTree) -> bool:
         nonlocal smallest
         if tree not in known:
             if clock() > deadline:
-                return
+                raise _TimeIsUpError
             cell = run(tree)
             if cell is None:
                 raise KeyboardInterrupt
             known[tree] = cell
         cell = known[tree]
-        if cell is not None and cell.verdict == found.verdict:
-            if len(tree.commands()) <= len(smallest[0].commands()):
-                smallest = (tree, cell)
+        if cell is None or cell.verdict != found.verdict:
+            return False
+        if len(tree.commands()) <= len(smallest[0].commands()):
+            smallest = (tree, cell)
+        return True
+
+    @seed(seed_number)
+    @_settings(len(trees), Phase.generate, Phase.shrink)
+    @given(hostile_trees())
+    def fail(tree: HostileTree) -> None:
+        if fails(tree):
             raise _FoundError
 
-    # What it raises is the shrunk one, which has been noted.
-    with contextlib.suppress(_FoundError):
-        fail()
+    with contextlib.suppress(_TimeIsUpError):
+        # What it raises is the shrunk one, which has been noted.
+        with contextlib.suppress(_FoundError):
+            fail()
+        # It takes back choices, and not all that follow from one: an entry may be left that has nothing to do with it.
+        while any(fails(tree) for tree in smallest[0].smaller() if tree not in known):
+            continue
     tree, cell = smallest
     return Shrunk(found.cleaner, found.state, cell, tuple(tree.commands()))
 
 
 class _FoundError(Exception):
     """A tree has the verdict that is looked for."""
+
+
+class _TimeIsUpError(BaseException):
+    """Shrinking has taken long enough. No Exception: Hypothesis would take that for a failure, and shrink it."""
 
 
 def _settings(number: int, *phases: Phase) -> settings:
