@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scenarios.states.entries import Mode
 from scenarios.states.privileged import Bind, DefaultList, Flag, Layer, Memory, Owner
 from scenarios.states.state import Group
 
@@ -51,8 +52,8 @@ def bind_mount_in_shut(make: Recipe) -> None:
     """A bind mount below a directory of mode 0200: it is met only after a repair, and that has to be undone."""
     make.directory("http-v2/shut/mount")
     make.file("http-v2/shut/file")
-    make.mode("http-v2/shut", 0o200)
     make.last(Bind("http-v2/shut/mount", "folder"))
+    make.last(Mode("http-v2/shut", 0o200))
 
 
 @GROUP.state(classes=(39,))

@@ -1,8 +1,8 @@
 """Entries that take more than to own the cache: other owners, flags, access control lists, mounts.
 
-Mounts are for a mount namespace that ends with whoever lays them; nothing here undoes one. Flags are undone by
-`clear_flags`, which whoever removes the place has to call. Sources: mount(2), chown(2), ioctl_iflags(2), acl(5) and
-linux/posix_acl_xattr.h for the layout of the attribute.
+Mounts are for a mount namespace that ends with whoever lays them; nothing here undoes one. Flags and owners are undone
+by `release`, which whoever removes the place has to call. Sources: mount(2), chown(2), ioctl_iflags(2), acl(5), and for
+the layout of that attribute linux/posix_acl_xattr.h.
 """
 
 from __future__ import annotations
@@ -112,13 +112,17 @@ def set_flags(path: str, flags: int) -> None:
         os.close(fd)
 
 
-def clear_flags(top: str) -> None:
-    """Take the two flags from all files and directories below `top`, as far as this process may; follows no link."""
+def release(top: str) -> None:
+    """Take flags and other owners from all that is below `top`, as far as this process may; follows no link."""
     for directory, directories, files in os.walk(top):
         for name in (".", *directories, *files):
-            # Gone, no file of a kind that has flags, or not ours to change.
+            path = f"{directory}/{name}"
+            # Gone, of a kind that has no flags, or not ours to change.
             with contextlib.suppress(OSError):
-                set_flags(f"{directory}/{name}", 0)
+                set_flags(path, 0)
+            with contextlib.suppress(OSError):
+                if os.lstat(path).st_uid != os.geteuid():
+                    os.chown(path, os.geteuid(), os.getegid(), follow_symlinks=False)
 
 
 @dataclass(frozen=True, slots=True)

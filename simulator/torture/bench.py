@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cache_core.kernel import REAL
-from scenarios.states.privileged import FLAGS, clear_flags
+from scenarios.states.privileged import FLAGS, OWNERS, release
 from simulator.torture.cell import STAGE, Terms, run_cell
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class Bench:
         try:
             return run_cell(state, cleaner, directory, self.terms)
         finally:
-            if FLAGS in state.recipe().needs:
-                clear_flags(directory)
+            if state.recipe().needs & {FLAGS, OWNERS}:
+                release(directory)
 
     def _kept_directory(self, state: State, cleaner: Cleaner | None) -> str:
         """A new directory beside the sandbox, that nobody sweeps."""

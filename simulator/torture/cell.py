@@ -31,7 +31,7 @@ from simulator.torture.child import run_side_by_side
 from simulator.torture.company import CompanyAtWork
 from simulator.torture.judge import Judge, Verdict
 from simulator.torture.namespaces import enter_mount_namespace
-from simulator.torture.verdicts import SKIPPED, Cell
+from simulator.torture.verdicts import FAILED, SKIPPED, Cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -82,7 +82,7 @@ def run_cell(state: State, cleaner: Cleaner | None, directory: str, terms: Terms
         What came of it; None when it was interrupted.
 
     Raises:
-        MachineError: There is no room for the state, or the cleaner cannot be started.
+        MachineError: There is no room for the state.
         InternalError: A bug of ours.
     """
     reading, writing = os.pipe()
@@ -177,7 +177,7 @@ def _work(state: State, cleaner: Cleaner | None, directory: str, terms: Terms) -
                 timeout_seconds=terms.timeout_seconds,
             )
         except OSError as error:
-            return {"failure": "cleaner", "text": f"cleaner '{cleaner.name}' cannot be started: {error.strerror}"}
+            return _told(Verdict(FAILED, f"it cannot be started: {error.strerror}"), 0.0)
     return _told(judge.judge(ended, terms.timeout_seconds), max(one.seconds for one in ended))
 
 
