@@ -84,6 +84,8 @@ def command(
         raise click.UsageError(f"--seed {seed} goes with --random N; give it, or leave out --seed")
     if number is not None and (states or keep):
         raise click.UsageError(f"--random {number} and --state or --keep exclude each other; give one of them")
+    if timeout <= 0:
+        raise click.UsageError(f"--timeout {timeout:g}: a cleaner needs some time; give more, such as 30s")
     if states and keep:
         raise click.UsageError("--state and --keep exclude each other; --keep runs the states that it names")
     with Interruption() as interruption:
