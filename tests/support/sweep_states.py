@@ -1,10 +1,12 @@
-"""States that a sweep cleans: small trees, one for each kind of trouble, recorded once and laid thousands of times."""
+"""States that a sweep cleans: small trees, one for each kind of trouble, told to a recipe, laid thousands of times.
+
+Smaller than those of `scenarios.states`, and several troubles in one, as each of their cleaner's steps is a run.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
-from functools import partial
 
 from cache_core.layout import TAG_TEXT
 
@@ -17,72 +19,6 @@ DEPTH = 17
 # Files in a directory that is divided by its names, where more than FILES_MAX make it worth while. What ships has 128.
 FILES_MAX = 16
 NAMES = FILES_MAX + 8
-
-
-def _file(path, data, mode):
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    if data:
-        os.write(fd, data)
-    os.close(fd)
-
-
-class Recipe:
-    """The calls that make a state. Paths are relative to the cache.
-
-    Attributes:
-        tagged: whether the cache says that it is one.
-    """
-
-    def __init__(self, cache, outside):
-        self._cache = cache
-        self._outside = outside
-        self._calls = []
-        self._modes = []
-        self._made = set()
-        self.tagged = True
-
-    def lay(self):
-        for call in self._calls:
-            call()
-
-    def seal(self):
-        """Modes last, the deepest first: some of them shut the way."""
-        if self.tagged and "CACHEDIR.TAG" not in self._made:
-            self.file("CACHEDIR.TAG", TAG_TEXT)
-        for path, mode in sorted(self._modes, reverse=True):
-            self._calls.append(partial(os.chmod, path, mode))
-        return self
-
-    def directory(self, path, mode=None):
-        parent = path.rpartition("/")[0]
-        if parent and parent not in self._made:
-            self.directory(parent)
-        self._made.add(path)
-        self._calls.append(partial(os.mkdir, f"{self._cache}/{path}", 0o755))
-        if mode is not None:
-            self.mode(path, mode)
-
-    def mode(self, path, mode):
-        self._modes.append((f"{self._cache}/{path}".rstrip("/"), mode))
-
-    def file(self, path, data=b"x", mode=0o644):
-        self._calls.append(partial(_file, self._entry(path), data, mode))
-
-    def link(self, path, target):
-        self._calls.append(partial(os.symlink, target, self._entry(path)))
-
-    def hard_link(self, path, name):
-        self._calls.append(partial(os.link, f"{self._outside}/{name}", self._entry(path)))
-
-    def node(self, path, kind):
-        self._calls.append(partial(os.mknod, self._entry(path), kind | 0o600))
-
-    def _entry(self, path):
-        parent = path.rpartition("/")[0]
-        if parent and parent not in self._made:
-            self.directory(parent)
-        self._made.add(path)
-        return f"{self._cache}/{path}"
 
 
 def nothing(make):
@@ -155,7 +91,7 @@ def lock_is_a_directory(make):
 
 def lock_is_a_fifo(make):
     entries_without_lock(make)
-    make.node(".lock", stat.S_IFIFO)
+    make.node(".lock", "fifo")
 
 
 def lock_is_shut(make):
@@ -193,8 +129,8 @@ def ways_out(make):
         make.mode(bucket, mode)
     make.link("to-outside", "../outside")
     make.link("dangling", "nothing")
-    make.node("bucket-755/fifo", stat.S_IFIFO)
-    make.node("bucket-755/socket", stat.S_IFSOCK)
+    make.node("bucket-755/fifo", "fifo")
+    make.node("bucket-755/socket", "socket")
 
 
 def deep_chains(make):

@@ -17,6 +17,8 @@ from cache_core.errors import CacheError
 from cache_core.layout import TAG_NAME
 from cache_core.removal import remove_tree
 from cache_core.surroundings import NOWHERE
+from scenarios.states.place import Place
+from scenarios.states.recipe import Recipe
 from simulator.actors.crew import ActorCrew
 from simulator.engine.actor import Actor
 from simulator.engine.clock import LogicalTimes
@@ -27,7 +29,6 @@ from simulator.engine.randomness import Randomness
 from simulator.hosts.bare import BareHost
 from simulator.hosts.base import Party
 from simulator.strategies.round_robin import RoundRobin
-from tests.support.sweep_states import Recipe
 
 KEPT = frozenset({"CACHEDIR.TAG", ".gitignore", ".lock"})
 KEPT_BYTES_MAX = 4096
@@ -71,9 +72,9 @@ class Ground:
         self._before = self._look_outside()
 
     def recipe(self, make):
-        recipe = Recipe(self.cache, self.outside)
+        recipe = Recipe()
         make(recipe)
-        return recipe.seal()
+        return recipe
 
     def lay(self, recipe):
         """The state, in an empty cache; what an earlier point left there is an error."""
@@ -85,7 +86,9 @@ class Ground:
             os.chmod(self.cache, 0o755)
             left = os.listdir(self.cache)
             assert not left, left
-        recipe.lay()
+        place = Place(self.path)
+        for entry in recipe.entries():
+            entry.lay(place)
 
     def fresh_environments(self, names):
         """An empty environment for each build."""
