@@ -139,8 +139,8 @@ def measured(results):
     """What was measured, on what."""
     solvable = sum(state.expect != REPORTED for state in STATES.values())
     return (
-        f"{len(results['verdicts'])} states, {solvable} of which can be emptied; {results['system']}, in memory, started"
-        f" by root, Python {results['python']}, {results['date']}."
+        f"{len(results['verdicts'])} states, {solvable} of which can be emptied; {results['system']}, in memory,"
+        f" started by root, Python {results['python']}, {results['date']}."
     )
 
 

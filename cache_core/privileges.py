@@ -99,6 +99,20 @@ def drop_override_capabilities() -> None:
         raise _refused("capabilities", "cannot be dropped")
 
 
+def drop_all_capabilities() -> None:
+    """Give up every capability, the inheritable and ambient ones as well, for good.
+
+    For a process with one thread. What it executes as uid 0 regains those of the bounding set (`empty_bounding_set`).
+
+    Raises:
+        PrivilegeError: The system refuses.
+    """
+    _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    header = _Header(_CAPABILITY_VERSION_3, 0)
+    if _libc.capset(ctypes.byref(header), (_Word * _WORDS)()) != 0:
+        raise _refused("capabilities", "cannot be dropped")
+
+
 def empty_bounding_set() -> None:
     """Make sure that no program this process executes gains a capability, even run by uid 0.
 

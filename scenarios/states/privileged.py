@@ -13,6 +13,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -57,7 +58,7 @@ def mount(source: str, target: str, kind: str, flags: int = 0, options: str = ""
         OSError: The system refuses.
     """
     arguments = (os.fsencode(text) for text in (source, target, kind))
-    if _libc.mount(*arguments, ctypes.c_ulong(flags), options.encode()) != 0:
+    if _libc.mount(*arguments, ctypes.c_ulong(flags), os.fsencode(options)) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), target)
 
@@ -281,7 +282,9 @@ class Layer:
             os.mkdir(path, 0o755)
         for name in os.listdir(place.root):
             os.rename(f"{place.root}/{name}", f"{layers}/{_LAYERS['lowerdir']}/{name}")
-        where = ",".join(f"{option}={layers}/{name}" for option, name in _LAYERS.items())
+        # A comma or a colon ends a path there, unless it is escaped.
+        escaped = re.sub(r"([\\,:])", r"\\\1", layers)
+        where = ",".join(f"{option}={escaped}/{name}" for option, name in _LAYERS.items())
         try:
             # What an ordinary user's overlay needs; root's does without on older systems.
             mount("cachestorm", place.root, "overlay", 0, f"{where},userxattr")

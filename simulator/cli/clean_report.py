@@ -50,7 +50,9 @@ def show(report: CleanReport, *, as_json: bool) -> None:
     if report.dry_run:
         print(f"would remove {counts}, {size(report.bytes_freed)}; nothing was changed")
     for left in report.left:
-        print(f"  left: {shown(left.path)}: {left.reason} ({left.errno})")
+        # On a line by itself "." says nothing.
+        path = report.path if left.path == "." else left.path
+        print(f"  left: {shown(path)}: {left.reason} ({left.errno})")
     if report.dry_run:
         print(_verdict(report))
         return

@@ -100,6 +100,8 @@ def torture_ground(sandbox: str | None) -> str:
         MachineError: Too little space, or permission bits that stop nobody.
     """
     parent = _parent_of(sandbox)
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise MachineError("sandbox", parent, f"'{parent}' cannot be written; give another place with --sandbox")
     ground = survey(parent)
     if ground.free_bytes < SPACE_MIN_BYTES:
         raise MachineError(

@@ -90,12 +90,14 @@ def command(
         raise click.UsageError("--state and --keep exclude each other; --keep runs the states that it names")
     with Interruption() as interruption:
         from simulator.cli.ground import torture_ground  # noqa: PLC0415
-        from simulator.cli.torturing import Wanted, wanted, work  # noqa: PLC0415
+        from simulator.cli.torturing import Wanted, wanted, with_random_states, work  # noqa: PLC0415
 
         with interruption.at_once():
-            chosen: Wanted = wanted(cleaners, states, keep, number, seed or 0)
+            chosen: Wanted = wanted(cleaners, states, keep, named=number is None)
             junit_file = None if junit is None else _open(junit)
         parent = torture_ground(sandbox)
+        if number is not None:
+            chosen = with_random_states(chosen, number, seed or 0, interruption)
         outcome = work(chosen, parent, timeout, interruption, show=not as_json or sys.stderr.isatty())
         if junit_file is not None:
             from simulator.report.junit import junit as junit_text  # noqa: PLC0415
@@ -104,33 +106,40 @@ def command(
         if interruption():
             error = interruption.error()
             error.report = outcome.document()
+            for path in outcome.kept:
+                error.message += f"; kept: {path}"
             raise error
         if as_json:
             print_document({"schema": "cachestorm/torture/1", **outcome.document()})
         else:
             from simulator.report.matrix import Matrix  # noqa: PLC0415
 
-            Matrix(sys.stdout).whole(chosen.rows(), outcome.cells, outcome.shrunk)
+            if any(cell.cleaner for cell in outcome.cells):
+                Matrix(sys.stdout).whole(chosen.rows(), outcome.cells, outcome.shrunk)
             _tell_kept(outcome.cells)
         return 0 if all(cell.good for cell in outcome.cells) else 1
 
 
 def _tell_kept(cells: list[Cell]) -> None:
     from cache_core.errors import shown  # noqa: PLC0415
+    from scenarios.states import STATES  # noqa: PLC0415
+    from scenarios.states.privileged import FLAGS  # noqa: PLC0415
 
     for cell in cells:
         if cell.kept is not None:
             who = f", as {shown(cell.cleaner)} left it" if cell.cleaner else ""
             print(f"kept: {shown(cell.kept)}: {cell.state}{who}")
             directory = shown(os.path.dirname(cell.kept))
-            print(f"  remove it with: cachestorm clean --untagged --remove-root {directory}")
+            first = f"chattr -R -f -i -a {directory}; " if FLAGS in STATES[cell.state].recipe().needs else ""
+            print(f"  remove it with: {first}cachestorm clean --untagged --remove-root {directory}")
 
 
 def _open(path: str) -> IO[bytes]:
     from simulator.errors import BadInputError  # noqa: PLC0415
 
     try:
-        return open(path, "wb")
+        # What is there stays until there is something to take its place.
+        return open(path, "ab")
     except OSError as error:
         raise BadInputError("bad-output", path, f"--junit '{path}' cannot be written: {error.strerror}") from error
 
@@ -140,6 +149,8 @@ def _write(file: IO[bytes], text: bytes) -> None:
 
     try:
         with file:
+            if os.path.isfile(file.name):
+                file.truncate(0)
             file.write(text)
     except OSError as error:
         raise MachineError("space", file.name, f"--junit '{file.name}' was not written: {error.strerror}") from error

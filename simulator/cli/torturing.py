@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
 
+from cache_core.errors import shown
 from scenarios.states import GROUPS, STATES
+from scenarios.states.privileged import MOUNTS
 from simulator.cli.output import note
 from simulator.errors import BadInputError
 from simulator.ground.sandbox import Sandbox
@@ -71,6 +73,7 @@ class Outcome:
 
     cells: list[Cell] = field(default_factory=list)
     shrunk: list[Shrunk] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
 
     def document(self) -> dict[str, object]:
         """As JSON has it."""
@@ -86,24 +89,40 @@ class Outcome:
         }
 
 
-def wanted(
-    cleaners: Sequence[str], states: Sequence[str], keep: Sequence[str], number: int | None, seed: int
-) -> Wanted:
+def wanted(cleaners: Sequence[str], states: Sequence[str], keep: Sequence[str], *, named: bool) -> Wanted:
     """Read the arguments, and have the cleaners ready.
 
     Raises:
-        BadInputError: A name that is none, a command that cannot be run.
+        BadInputError: A name that is none, a command that cannot be run, a state that cannot be kept.
         MachineError: A release of a real tool cannot be had.
     """
-    chosen = _states(keep or states) if number is None else []
+    chosen = _states(keep or states) if named else []
+    for state in chosen if keep else ():
+        if MOUNTS in state.recipe().needs:
+            raise BadInputError(
+                "bad-state",
+                state.name,
+                f"--keep '{state.name}': its mounts go with the run, and nothing would be left to look at; how it is"
+                f" made: cachestorm list states {state.name}",
+            )
     names = list(cleaners) or ([] if keep else list(DEFAULT))
     ready: list[Cleaner | None] = [*trio.run(partial(find_cleaners, names, note))]
-    if number is None:
-        return Wanted(chosen, ready or [None], frozenset(keep))
+    return Wanted(chosen, ready or [None], frozenset(keep))
+
+
+def with_random_states(chosen: Wanted, number: int, seed: int, interruption: Interruption) -> Wanted:
+    """The same with so many random states of a seed.
+
+    Raises:
+        InterruptedRunError: A signal came while they were drawn.
+    """
     from simulator.torture import random_states  # noqa: PLC0415 - Hypothesis takes a while
 
-    trees = random_states.draw(number, seed)
-    return Wanted(random_states.states(trees, seed), ready, trees=trees, seed=seed)
+    try:
+        trees = random_states.draw(number, seed, interruption)
+    except KeyboardInterrupt:
+        raise interruption.error() from None
+    return replace(chosen, states=random_states.states(trees, seed), trees=trees, seed=seed)
 
 
 def _states(names: Sequence[str]) -> list[State]:
@@ -115,7 +134,7 @@ def _states(names: Sequence[str]) -> list[State]:
         elif name in groups:
             chosen.update({state.name: state for state in groups[name]})
         else:
-            message = unknown_message("state", name, [*STATES, *groups], listed=list(groups))
+            message = unknown_message("state", shown(name), [*STATES, *groups], listed=list(groups))
             raise BadInputError("unknown-state", name, message)
     # In one order, whatever the order of the arguments: groups stay together.
     return [state for state in STATES.values() if state.name in chosen] if names else list(STATES.values())
@@ -128,28 +147,29 @@ def work(chosen: Wanted, parent: str, timeout: float, interruption: Interruption
         MachineError: No sandbox, no room, a cleaner that cannot be started.
     """
     outcome = Outcome()
-    shown = Shown(sys.stderr) if show else None
+    view = View(sys.stderr) if show else None
     with Sandbox.create(parent, confined=False) as sandbox:
         terms = Terms(timeout, os.environ, interruption)
-        bench = Bench(sandbox, terms, chosen.keep, None if shown is None else shown.before)
+        bench = Bench(sandbox, terms, chosen.keep, None if view is None else view.before)
         try:
             for cell in bench.run(chosen.states, chosen.cleaners):
                 outcome.cells.append(cell)
-                if shown is not None:
-                    shown.after(cell)
+                if view is not None:
+                    view.after(cell)
             if chosen.trees and not interruption():
-                _shrink(chosen, bench, outcome, shown)
+                _shrink(chosen, bench, outcome, view)
         except KeyboardInterrupt:
             # Interrupted while it shrank: what was found is told.
             if not interruption():
                 raise
         finally:
-            if shown is not None:
-                shown.clear()
+            outcome.kept = bench.kept
+            if view is not None:
+                view.clear()
     return outcome
 
 
-def _shrink(chosen: Wanted, bench: Bench, outcome: Outcome, shown: Shown | None) -> None:
+def _shrink(chosen: Wanted, bench: Bench, outcome: Outcome, view: View | None) -> None:
     """For each cleaner the first random state that it fails on, made small."""
     from simulator.torture import random_states  # noqa: PLC0415 - loaded already
 
@@ -160,8 +180,8 @@ def _shrink(chosen: Wanted, bench: Bench, outcome: Outcome, shown: Shown | None)
         if not bad:
             continue
         first = min(bad, key=lambda cell: names.index(cell.state))
-        if shown is not None:
-            shown.tell(f"shrinking {first.state} for {cleaner.name}")
+        if view is not None:
+            view.tell(f"shrinking {first.state} for {shown(cleaner.name)}")
         run = partial(_again, bench, cleaner)
         index = names.index(first.state)
         outcome.shrunk.append(random_states.shrink(chosen.trees, index, first, seed_number=chosen.seed, run=run))
@@ -171,7 +191,7 @@ def _again(bench: Bench, cleaner: Cleaner, tree: HostileTree) -> Cell | None:
     return bench.one(tree.state("shrinking"), cleaner)
 
 
-class Shown:
+class View:
     """Progress on stderr: a line that gives way to the next on a terminal, a line for each state elsewhere."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -184,7 +204,7 @@ class Shown:
     def before(self, number: int, whole: int, state: State, cleaner: Cleaner | None) -> None:
         """A cell begins."""
         if self._live:
-            who = cleaner.name if cleaner is not None else "nobody"
+            who = shown(cleaner.name) if cleaner is not None else "nobody"
             self.tell(
                 f"{number + 1} of {whole}: {state.name}, {who}" + (f"; {self._bad} bad so far" if self._bad else "")
             )
@@ -197,7 +217,7 @@ class Shown:
         if cell.state != self._state:
             self.clear()
             self._state = cell.state
-        self._line.append(f"{cell.cleaner or 'nobody'} {cell.verdict}")
+        self._line.append(f"{shown(cell.cleaner) or 'nobody'} {cell.verdict}")
 
     def tell(self, text: str) -> None:
         """What takes long now."""

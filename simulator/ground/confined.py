@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from cache_core.errors import PrivilegeError
 from cache_core.privileges import (
+    drop_all_capabilities,
     drop_override_capabilities,
     empty_bounding_set,
     holds_override_capabilities,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -78,6 +80,30 @@ def give_up_privileges() -> None:
     """
     drop_override_capabilities()
     _gain_nothing()
+
+
+def hold_nothing() -> None:
+    """Leave this process, and whatever it executes, no capability at all and no way to gain one, for good.
+
+    Not even by a program with the set-user-ID bit. For a child that becomes somebody else's program.
+
+    Raises:
+        PrivilegeError: The system refuses.
+    """
+    _gain_nothing()
+    drop_all_capabilities()
+    if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        raise PrivilegeError("no_new_privs", "cannot be set", "run on Linux 3.5 or later")
+
+
+def die_with_parent(number: signal.Signals) -> None:
+    """Ask the system to send this process a signal when its parent ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+
+
+def be_secret() -> None:
+    """Keep other processes of the same user out of /proc/PID of this one: its descriptors above all."""
+    _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def permission_bits_stop_children(directory: str) -> bool:
@@ -147,6 +173,6 @@ def _gain_nothing() -> None:
 
 def _die_with(parent: int) -> None:
     # A request that the system refuses costs only this: the child outlives a parent that is killed.
-    _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    die_with_parent(signal.SIGTERM)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)

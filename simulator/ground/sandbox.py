@@ -14,7 +14,7 @@ import os
 import re
 import stat
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from cache_core.kernel import REAL
@@ -59,6 +59,8 @@ class Sandbox:
     path: str
     _lock_fd: int
     _round: int = 0
+    # Which directories the sandbox and its rounds are, whatever has their paths later.
+    _identities: dict[str, tuple[int, int] | None] = field(default_factory=dict)
 
     @classmethod
     def create(cls, parent: str, *, confined: bool = True) -> Sandbox:
@@ -110,17 +112,36 @@ class Sandbox:
                 except FileExistsError:
                     continue
                 undo.pop_all()
-                return cls(path, fd)
+                return cls(path, fd, _identities={path: _identity(path)})
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), parent)
 
     def fresh(self) -> str:
         """An empty directory for one round; the last round's is removed."""
         self.clear()
+        self.require_own(self.path)
         self._round += 1
         path = f"{self.path}/{self._round}"
         REAL.mkdir(path)
         REAL.chmod(path, 0o755)
+        self._identities[path] = _identity(path)
         return path
+
+    def require_own(self, path: str) -> None:
+        """Make sure that a directory is the one that was made here, and no other that has its path now.
+
+        What runs in a sandbox may have moved it, and put a link in its place.
+
+        Raises:
+            MachineError: It is not.
+        """
+        for one in (self.path, path):
+            if self._identities[one] != _identity(one):
+                raise MachineError(
+                    "sandbox-moved",
+                    one,
+                    f"'{one}' is not the directory that was made there: something has moved it; nothing that is there"
+                    " now was removed",
+                )
 
     def clear(self) -> None:
         """Remove what the last round left.
@@ -128,8 +149,10 @@ class Sandbox:
         Raises:
             MachineError: something of it cannot be removed.
         """
-        if self._round:
-            _remove(f"{self.path}/{self._round}")
+        path = f"{self.path}/{self._round}"
+        if self._round and os.path.lexists(path):
+            self.require_own(path)
+            _remove(path)
 
     def __enter__(self) -> Self:
         return self
@@ -139,10 +162,23 @@ class Sandbox:
     ) -> None:
         try:
             # If something stays, its lock file stays too, free: the next run will try again.
-            _remove(self.path)
-            REAL.unlink(self.path + _LOCK_SUFFIX)
+            if os.path.lexists(self.path):
+                self.require_own(self.path)
+                _remove(self.path)
+            # Whatever ran in it may have been there first.
+            with contextlib.suppress(FileNotFoundError):
+                REAL.unlink(self.path + _LOCK_SUFFIX)
         finally:
             os.close(self._lock_fd)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Which directory has the path; None when none has."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISDIR(status.st_mode) else None
 
 
 def _make_plain(path: str) -> None:

@@ -96,13 +96,13 @@ class Matrix:
     def _legend(self, cleaners: list[str]) -> dict[str, str]:
         """The heading of each cleaner's column: its name, or a letter that is explained."""
         named = {}
-        letters = iter(_LETTERS)
+        letters = (letter + again for again in ("", *_LETTERS) for letter in _LETTERS)
         for cleaner in cleaners:
             fits = len(heading(cleaner)) < _CELL and cleaner.isprintable()
-            named[cleaner] = heading(cleaner) if fits else next(letters, "?")
+            named[cleaner] = heading(cleaner) if fits else next(letters)
             if not fits:
                 self._line(f"{named[cleaner]}  {shown(cleaner)}")
-        if any(len(name) == 1 for name in named.values()):
+        if any(named[cleaner] != heading(cleaner) for cleaner in cleaners):
             self._line()
         return named
 

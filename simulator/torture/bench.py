@@ -36,6 +36,7 @@ class Bench:
         sandbox: for places that go.
         terms: of all cells.
         keep: names of states whose places stay.
+        kept: directories that stay, in the order in which they were made.
         before: told each cell before it runs: how many are done, how many there are, the state, the cleaner.
     """
 
@@ -43,7 +44,7 @@ class Bench:
     terms: Terms
     keep: frozenset[str] = frozenset()
     before: Callable[[int, int, State, Cleaner | None], None] | None = None
-    _kept: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
 
     def run(self, states: Sequence[State], cleaners: Sequence[Cleaner | None]) -> Iterator[Cell]:
         """Each cell, when it has run; ends early when it is interrupted.
@@ -71,6 +72,7 @@ class Bench:
             return run_cell(state, cleaner, directory, self.terms)
         finally:
             if state.recipe().needs & {FLAGS, OWNERS}:
+                self.sandbox.require_own(directory)
                 release(directory)
 
     def _kept_directory(self, state: State, cleaner: Cleaner | None) -> str:
@@ -83,5 +85,6 @@ class Bench:
                 REAL.mkdir(path, 0o755)
             except FileExistsError:
                 continue
+            self.kept.append(path)
             return path
         raise FileExistsError(path)

@@ -25,13 +25,14 @@ from scenarios.states.place import Place
 from scenarios.states.privileged import MOUNTS
 from scenarios.states.state import NEEDS
 from simulator.errors import InternalError, MachineError
+from simulator.ground.confined import be_secret, die_with_parent
 from simulator.tools import enclosure
 from simulator.tools.groups import no_orphans
 from simulator.torture.child import run_side_by_side
 from simulator.torture.company import CompanyAtWork
 from simulator.torture.judge import Judge, Verdict
 from simulator.torture.namespaces import enter_mount_namespace
-from simulator.torture.verdicts import FAILED, SKIPPED, Cell
+from simulator.torture.verdicts import FAILED, HARMED, SKIPPED, TIMEOUT, Cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,13 +108,22 @@ def _read(reading: int, child: int, terms: Terms) -> dict[str, Any] | None:
     while not terms.interrupted():
         if time.monotonic() > deadline:
             return {"failure": _BUG, "text": f"the process of the cell, {child}, does not end"}
+        if _stands_still(child):
+            return _told(Verdict(FAILED, "it stopped the process that watches it"), 0.0)
         if not select.select([reading], [], [], _LOOK_SECONDS)[0]:
             continue
         data = os.read(reading, _READ_BYTES)
         if not data:
-            return json.loads(text) if text else {"failure": _BUG, "text": f"the process of the cell, {child}, died"}
+            killed = _told(Verdict(FAILED, "it killed the process that watches it"), 0.0)
+            return json.loads(text) if text else killed
         text += data
     return None
+
+
+def _stands_still(child: int) -> bool:
+    """Whether somebody has stopped it; nobody but what it runs has a reason to."""
+    found = os.waitid(os.P_PID, child, os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    return found is not None and found.si_code == os.CLD_STOPPED
 
 
 def _cell_of(state: State, cleaner: Cleaner | None, told: dict[str, Any]) -> Cell:
@@ -128,6 +138,7 @@ def _cell_of(state: State, cleaner: Cleaner | None, told: dict[str, Any]) -> Cel
 
 def _be_a_cell(state: State, cleaner: Cleaner | None, directory: str, terms: Terms, writing: int) -> NoReturn:
     """Do it, say what came of it, and end."""
+    die_with_parent(signal.SIGKILL)
     # A terminal sends its signals to all of its processes; the parent decides what becomes of this one.
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -165,8 +176,9 @@ def _work(state: State, cleaner: Cleaner | None, directory: str, terms: Terms) -
         return _told(Verdict(SKIPPED, None), 0.0)
     home = enclosure.Place("cleaner", place.cache, f"{directory}/{_HOME}", f"{directory}/{_HOME}")
     home.make()
-    judge = Judge(place, state)
-    with no_orphans(), CompanyAtWork(state, place):
+    judge = Judge(place, state, directory)
+    be_secret()
+    with no_orphans(), CompanyAtWork(state, place) as company:
         try:
             ended = run_side_by_side(
                 cleaner.command(place.cache),
@@ -178,7 +190,10 @@ def _work(state: State, cleaner: Cleaner | None, directory: str, terms: Terms) -
             )
         except OSError as error:
             return _told(Verdict(FAILED, f"it cannot be started: {error.strerror}"), 0.0)
-    return _told(judge.judge(ended, terms.timeout_seconds), max(one.seconds for one in ended))
+    verdict = judge.judge(ended, terms.timeout_seconds)
+    if company.was_ended and verdict.verdict not in (HARMED, TIMEOUT):
+        verdict = Verdict(FAILED, "it ended the process that kept it company")
+    return _told(verdict, max(one.seconds for one in ended))
 
 
 def _told(verdict: Verdict, seconds: float) -> dict[str, Any]:

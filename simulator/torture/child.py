@@ -19,7 +19,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simulator.ground.confined import give_up_privileges
+from simulator.ground.confined import die_with_parent, hold_nothing
 from simulator.tools.groups import GRACE_SECONDS, UMASK
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ _READ_BYTES = 1 << 16
 # What is in the pipe when a program has ended, or is still written to it by a child that left its group.
 _REST_BYTES_MAX = 1 << 24
 
+_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
+# What select takes is bounded, and who looks now and then needs no more.
+_WAIT_SECONDS_MAX = 3600.0
 _LIMITS = {"nofile": resource.RLIMIT_NOFILE, "fsize": resource.RLIMIT_FSIZE}
 
 
@@ -109,8 +112,15 @@ def run_side_by_side(
 
     def become() -> None:
         for name, most in limits.items():
-            resource.setrlimit(_LIMITS[name], (most, most))
-        give_up_privileges()
+            _, hard = resource.getrlimit(_LIMITS[name])
+            least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(_LIMITS[name], (least, least))
+        # A new program begins with signals as they are; whoever started us may have some ignored.
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        die_with_parent(signal.SIGKILL)
+        hold_nothing()
 
     running: list[_Running] = []
     try:
@@ -180,7 +190,7 @@ def _wait_seconds(running: list[_Running], timeout_seconds: float) -> float:
         for one in running
         if one.ended is None
     ]
-    return max(0.0, min(waits))
+    return max(0.0, min([*waits, _WAIT_SECONDS_MAX]))
 
 
 def _end_late(running: list[_Running], timeout_seconds: float) -> None:

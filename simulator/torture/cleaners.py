@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cache_core.errors import shown
 from simulator.actors.cleaners import CLEANERS
 from simulator.errors import BadInputError
 from simulator.naming import unknown_message
@@ -106,15 +107,15 @@ def _parse(text: str) -> Cleaner:
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:
-        raise BadInputError("bad-cleaner", text, f"cleaner '{text}': {str(error).lower()}") from error
+        raise BadInputError("bad-cleaner", text, f"cleaner '{shown(text)}': {str(error).lower()}") from error
     if not words:
         raise BadInputError("bad-cleaner", text, f"cleaner '{text}' is empty; write a command with {CACHE_WORD}")
     if not any(CACHE_WORD in word for word in words):
         if len(words) == 1:
             known = [*known_names(), *(f"{kind}==VERSION" for kind in KINDS), f"or a command with {CACHE_WORD}"]
-            raise BadInputError("unknown-cleaner", text, unknown_message("cleaner", text, known))
+            raise BadInputError("unknown-cleaner", text, unknown_message("cleaner", shown(text), known))
         raise BadInputError(
-            "bad-cleaner", text, f"cleaner '{text}' has no {CACHE_WORD}: say where the path of the cache goes"
+            "bad-cleaner", text, f"cleaner '{shown(text)}' has no {CACHE_WORD}: say where the path of the cache goes"
         )
     return _command(text, words)
 
@@ -124,6 +125,7 @@ def _command(name: str, words: tuple[str, ...]) -> Cleaner:
     if program is None:
         there = os.path.lexists(words[0]) and "/" in words[0]
         problem = "cannot be executed" if there else "does not exist"
-        raise BadInputError("bad-cleaner", name, f"cleaner '{name}': the program '{words[0]}' {problem}")
+        told = f"cleaner '{shown(name)}': the program '{shown(words[0])}' {problem}"
+        raise BadInputError("bad-cleaner", name, told)
     # A relative one is meant from here, and is run from elsewhere.
     return Cleaner(name, (os.path.abspath(program), *words[1:]), {})

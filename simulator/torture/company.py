@@ -11,11 +11,10 @@ import select
 import signal
 import time
 import traceback
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from simulator.errors import InternalError
-from simulator.ground.confined import give_up_privileges
+from simulator.ground.confined import die_with_parent, hold_nothing
 
 if TYPE_CHECKING:
     from scenarios.states.place import Place
@@ -34,17 +33,22 @@ def _say(fd: int, data: bytes) -> None:
 
 
 class CompanyAtWork:
-    """Begins with the block, ends with it."""
+    """Begins with the block, ends with it.
+
+    Attributes:
+        was_ended: whether somebody else ended it by a signal.
+    """
 
     def __init__(self, state: State, place: Place) -> None:
         self._state = state
         self._place = place
         self._pid = 0
         self._told = -1
+        self.was_ended = False
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         if self._state.company is None:
-            return
+            return self
         self._told, telling = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
@@ -55,16 +59,19 @@ class CompanyAtWork:
         if first != _READY:
             self.__exit__()
             raise self._bug(first)
+        return self
 
     def __exit__(self, *_: object) -> None:
         if not self._pid:
             return
         deadline = time.monotonic() + _END_SECONDS_MAX
-        pid = 0
+        pid = status = 0
         while not pid and time.monotonic() < deadline:
-            pid, _status = os.waitpid(self._pid, os.WNOHANG)
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
             time.sleep(_LOOK_SECONDS)
-        if not pid:
+        if pid:
+            self.was_ended = os.WIFSIGNALED(status)
+        else:
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
         self._pid = 0
@@ -74,10 +81,22 @@ class CompanyAtWork:
             raise self._bug(said)
 
     def _work(self, telling: int) -> None:
+        at_work = False
+
+        def ready() -> None:
+            nonlocal at_work
+            _say(telling, _READY)
+            at_work = True
+
         try:
-            give_up_privileges()
+            hold_nothing()
+            die_with_parent(signal.SIGKILL)
             assert self._state.company is not None  # noqa: S101
-            self._state.company(self._place, partial(_say, telling, _READY))
+            self._state.company(self._place, ready)
+        except OSError:
+            # The cleaner has made it impossible to go on, as it may: no room, no permission. Before that it is a bug.
+            if not at_work:
+                _say(telling, traceback.format_exc()[-_TEXT_BYTES_MAX:].encode(errors="replace"))
         except BaseException:  # noqa: BLE001 - whatever it is, it is told
             _say(telling, traceback.format_exc()[-_TEXT_BYTES_MAX:].encode(errors="replace"))
         finally:

@@ -47,50 +47,71 @@ class Verdict:
 
 
 class Judge:
-    """Looks at a place before anybody cleans it; afterwards, says what came of it."""
+    """Looks at a place before anybody cleans it; afterwards, says what came of it.
 
-    def __init__(self, place: Place, state: State) -> None:
+    Args:
+        place: where the state is laid.
+        state: which one.
+        directory: what is the cell's own: the place, and what its cleaner takes for its home.
+    """
+
+    def __init__(self, place: Place, state: State, directory: str) -> None:
         self._place = place
         self._state = state
+        self._directory = directory
         self._before: dict[str, Seen] = neighbours.look(place)
         self._stays: dict[Identity, str] = {
             identity_of(f"{place.cache}/{path}"): path for path in state.stays if path != _ITSELF
         }
+        is_directory = os.path.isdir(place.cache) and not os.path.islink(place.cache)
+        self._laid = {one.identity for one in remnants(place.cache)} if is_directory else set()
 
     def judge(self, ended: Sequence[Ended], timeout_seconds: float) -> Verdict:
         """The verdict on one cleaner, or on several of the same at once; all have ended, or their time was up."""
-        harm = neighbours.harm(self._before, neighbours.look(self._place))
+        harm = neighbours.harm(self._before, self._place)
         if harm:
             return Verdict(HARMED, harm[0] + (f" (and {len(harm) - 1} more)" if len(harm) > 1 else ""), tuple(harm))
         late = next((one for one in ended if one.timed_out), None)
         if late is not None:
             return Verdict(TIMEOUT, f"it did not end within {timeout_seconds:g} s{_flood(late)}")
-        empty = is_empty(self._place.cache)
         bad = next((one for one in ended if one.code != 0), None)
+        try:
+            left = self._what_is_left()
+            wrong = self._why_not_reported(ended) if left and self._state.expect == MAY_BE_REPORTED else None
+        except OSError as error:
+            left = wrong = f"the cache cannot be looked at any more: {error.strerror}"
         if bad is None:
-            return Verdict(CLEAN) if empty else Verdict(LIED, f"exit code 0, and {self._what_is_left()}")
-        wrong = self._why_not_reported(ended) if self._state.expect == MAY_BE_REPORTED and not empty else None
-        if self._state.expect == MAY_BE_REPORTED and not empty and wrong is None:
+            return Verdict(LIED, f"exit code 0, and {left}") if left else Verdict(CLEAN)
+        if left and self._state.expect == MAY_BE_REPORTED and wrong is None:
             return Verdict(REPORTED)
-        left = "the cache is empty, which it calls a failure" if empty else wrong or self._what_is_left()
-        return Verdict(FAILED, f"{self._ending(bad)}; {left}{_flood(bad)}")
+        told = wrong or left or "the cache is empty, which it calls a failure"
+        return Verdict(FAILED, f"{self._ending(bad)}; {told}{_flood(bad)}")
 
     def _why_not_reported(self, ended: Sequence[Ended]) -> str | None:
         """What is wrong with what was left and named; None when it is as it must be."""
         printed = b"\n".join(one.output for one in ended)
         if _ITSELF in self._state.stays:
-            named = os.fsencode(self._place.cache) in printed
-            return None if named else "it does not name the cache"
+            if not _names(printed, self._place.cache) and os.fsencode(f"{self._place.cache}/") not in printed:
+                return "it does not name the cache, nor anything in it"
+            there = {one.identity for one in remnants(self._place.cache)} if self._laid else set()
+            return None if there == self._laid else "it refuses the cache, and part of it is gone"
         remaining = list(remnants(self._place.cache))
-        here = {remnant.identity: remnant for remnant in remaining if remnant.identity in self._stays}
-        ways = {identity for remnant in here.values() for identity in remnant.above}
-        for remnant in remaining:
-            may = remnant.identity in here or remnant.identity in ways or not here.keys().isdisjoint(remnant.above)
-            if not may:
-                return f"'{shown(remnant.path)}' is left and could go"
-        for remnant in here.values():
-            if os.fsencode(remnant.path) not in printed:
-                return f"it does not name '{shown(remnant.path)}', which is left"
+        if len(remaining) >= ENTRIES_MAX:
+            return f"at least {len(remaining):,} entries are left, which is more than were there"
+        here = {one.identity for one in remaining if one.identity in self._stays}
+        ways = {identity for one in remaining if one.identity in here for identity in one.above}
+        inner = {identity for one in remaining for identity in one.above}
+        paths = {one.identity: one.path for one in remaining}
+        for one in remaining:
+            within = not here.isdisjoint(one.above)
+            if not (within and one.identity in self._laid) and one.identity not in here | ways:
+                return f"'{shown(one.path)}' is left and could go"
+            if one.identity not in inner:
+                # Itself, or what holds it up to the one that stays.
+                chain = [*(paths[above] for above in one.above if above not in ways), one.path]
+                if not any(_names(printed, path) for path in chain):
+                    stays = next(paths[above] for above in (*one.above, one.identity) if above in here)
+                    return f"it does not name '{shown(stays)}', which is left"
         return None
 
     def _ending(self, ended: Ended) -> str:
@@ -103,16 +124,33 @@ class Judge:
         return f"exit code {ended.code}" + (f": {said}" if said else ", and nothing printed")
 
     def _what_is_left(self) -> str:
-        path = self._place.cache
-        if os.path.islink(path) and not os.path.exists(path):
-            return "the path is still a link, to nothing"
-        path = os.path.realpath(path)
-        if not os.path.isdir(path):
-            return "the path is still no directory"
-        remaining = list(remnants(path))
+        """What there is instead of an empty cache; empty when it is one."""
+        cache = self._place.cache
+        if is_empty(cache):
+            moved = self._moved()
+            return f"it is not removed but moved, to '{shown(moved)}'" if moved else ""
+        if os.path.islink(cache) or not os.path.isdir(cache):
+            return "the path is no directory but a link" if os.path.islink(cache) else "the path is no directory"
+        remaining = list(remnants(cache))
         number = counted(len(remaining), "entry is", "entries are")
         least = "at least " if len(remaining) >= ENTRIES_MAX else ""
         return f"{least}{number} left, such as '{_example(remaining)}'"
+
+    def _moved(self) -> str:
+        """Where something of the cache is now that is the cell's own, and not the cache."""
+        for name in os.listdir(self._directory):
+            path = f"{self._directory}/{name}"
+            # What the place holds beside the cache has been looked at.
+            if path != self._place.root and os.path.isdir(path):
+                for one in remnants(path):
+                    if one.identity in self._laid:
+                        return f"{name}/{one.path}"
+        return ""
+
+
+def _names(printed: bytes, path: str) -> bool:
+    """Whether the path is in the output, and not as the beginning or the end of another one."""
+    return re.search(rb"(?<![\w.-])" + re.escape(os.fsencode(path)) + rb"(?![\w/-]|\.\w)", printed) is not None
 
 
 def _example(remaining: list[Remnant]) -> str:

@@ -8,16 +8,18 @@ said. Not guaranteed: that it is the smallest there is; shrinking ends after `SH
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from scenarios.states.hostile_trees import HostileTree, hostile_trees
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from scenarios.states.state import State
     from simulator.torture.verdicts import Cell
@@ -51,17 +53,24 @@ def name_of(seed_number: int, index: int) -> str:
     return f"random-{seed_number}-{index}"
 
 
-def draw(number: int, seed_number: int) -> list[HostileTree]:
-    """So many trees of a seed."""
+def draw(number: int, seed_number: int, interrupted: Callable[[], bool] = lambda: False) -> list[HostileTree]:
+    """So many trees of a seed.
+
+    Raises:
+        KeyboardInterrupt: It was interrupted.
+    """
     trees: list[HostileTree] = []
 
     @seed(seed_number)
     @_settings(number, Phase.generate)
     @given(hostile_trees())
     def take(tree: HostileTree) -> None:
+        if interrupted():
+            raise KeyboardInterrupt
         trees.append(tree)
 
-    take()
+    with _no_files():
+        take()
     return trees[:number]
 
 
@@ -121,7 +130,7 @@ def shrink(
         if fails(tree):
             raise _FoundError
 
-    with contextlib.suppress(_TimeIsUpError):
+    with _no_files(), contextlib.suppress(_TimeIsUpError):
         # What it raises is the shrunk one, which has been noted.
         with contextlib.suppress(_FoundError):
             fail()
@@ -130,6 +139,17 @@ def shrink(
             continue
     tree, cell = smallest
     return Shrunk(found.cleaner, found.state, cell, tuple(tree.commands()))
+
+
+@contextlib.contextmanager
+def _no_files() -> Iterator[None]:
+    """Hypothesis keeps notes in the working directory, which is our user's: not here."""
+    with tempfile.TemporaryDirectory(prefix="cachestorm-") as directory:
+        set_hypothesis_home_dir(directory)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(None)
 
 
 class _FoundError(Exception):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from cache_core.kernel import REAL
 from cache_core.layout import KEPT_BYTES_MAX, KEPT_NAMES
+from cache_core.privileges import holds_override_capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,16 +53,23 @@ def identity_of(path: str) -> Identity:
 def is_empty(cache: str) -> bool:
     """Whether the cache is gone, or holds nothing but its tag, its ignore file and its lock, each a small file.
 
-    Of a symbolic link, what it leads to counts; a path that is neither gone nor a directory is not empty.
+    A path that is neither gone nor a directory is not empty; a symbolic link is no directory.
+
+    Raises:
+        OSError: It cannot be told.
     """
-    if not os.path.lexists(cache):
+    try:
+        return stat.S_ISDIR(os.lstat(cache).st_mode) and next(remnants(cache), None) is None
+    except FileNotFoundError:
         return True
-    path = os.path.realpath(cache)
-    return os.path.isdir(path) and next(remnants(path), None) is None
 
 
 def remnants(cache: str) -> Iterator[Remnant]:
-    """Everything in a directory but what an empty cache may hold, parents first; at most `ENTRIES_MAX`."""
+    """Everything in a directory but what an empty cache may hold, parents first; at most `ENTRIES_MAX`.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
     with _opened(cache) as fd:
         names = sorted(os.listdir(fd), reverse=True)
         top = _Level("", identity_of(cache), [name for name in names if not _may_stay(fd, name)])
@@ -110,7 +118,7 @@ def _walk(fd: int, top: _Level) -> Iterator[Remnant]:
 def _go_down(fd: int, name: str, status: os.stat_result, levels: list[_Level]) -> int:
     """Open a directory and add its level. What cannot be opened stands for what is in it."""
     mode = stat.S_IMODE(status.st_mode)
-    shut = mode & _OWNER_ALL != _OWNER_ALL and _try_chmod(name, mode | _OWNER_ALL, fd)
+    shut = _keeps_us_out(mode) and _try_chmod(name, mode | _OWNER_ALL, fd)
     try:
         below = os.open(name, _READ, dir_fd=fd)
     except OSError:
@@ -134,7 +142,7 @@ def _go_up(fd: int, level: _Level) -> int:
 def _opened(path: str) -> Iterator[int]:
     """A directory, open and accessible; its mode is what it was afterwards."""
     mode = stat.S_IMODE(os.lstat(path).st_mode)
-    shut = mode & _OWNER_ALL != _OWNER_ALL and _try_chmod(path, mode | _OWNER_ALL, None)
+    shut = _keeps_us_out(mode) and _try_chmod(path, mode | _OWNER_ALL, None)
     fd = os.open(path, _READ)
     try:
         yield fd
@@ -142,6 +150,10 @@ def _opened(path: str) -> Iterator[int]:
         if shut:
             os.fchmod(fd, mode)
         os.close(fd)
+
+
+def _keeps_us_out(mode: int) -> bool:
+    return mode & _OWNER_ALL != _OWNER_ALL and not holds_override_capabilities()
 
 
 def _try_chmod(path: str, mode: int, dir_fd: int | None) -> bool:

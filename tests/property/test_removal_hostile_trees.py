@@ -71,7 +71,7 @@ def lay(tmp_path):
         os.mkdir(place.root)
         tree.lay(place.root)
         before = neighbours.look(place)
-        return place, lambda: neighbours.harm(before, neighbours.look(place))
+        return place, lambda: neighbours.harm(before, place)
 
     yield laid
     remove_tree(place.root)

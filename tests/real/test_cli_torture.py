@@ -34,8 +34,8 @@ def torture(place, *arguments, **options):
     return cachestorm("torture", "--sandbox", str(place), *arguments, **options)
 
 
-def document(place, *arguments, code):
-    done = torture(place, *arguments, "--json")
+def document(place, *arguments, code, **options):
+    done = torture(place, *arguments, "--json", **options)
     assert done.returncode == code, done.stderr
     return json.loads(done.stdout)
 
@@ -167,6 +167,8 @@ def test_random_states(place):
         (["--state", "mode-020"], "unknown state 'mode-020'; nearest: mode-0200"),
         (["--state", "xyzzy"], "unknown state 'xyzzy'; known: modes, depth, names"),
         (["--keep", "mode-020"], "unknown state 'mode-020'; nearest: mode-0200"),
+        (["--keep", "no-space"], "--keep 'no-space': its mounts go with the run"),
+        (["--cleaner", "a\nb {cache}"], r"cleaner 'a\nb {cache}': the program 'a' does not exist"),
         (["--seed", "3"], "--seed 3 goes with --random N"),
         (["--random", "0"], "Invalid value for '--random': 0 is not in the range x>=1"),
         (["--random", "3", "--state", "modes"], "--random 3 and --state or --keep exclude each other"),
@@ -190,6 +192,45 @@ def test_a_sandbox_that_is_none(place):
     assert (done.returncode, done.stderr) == (
         2, f"cachestorm: --sandbox '{place}/nowhere' is no directory; give one that exists\n",
     )  # fmt: skip
+
+
+def test_an_old_file_stays_until_there_is_a_new_one(tmp_path):
+    path = tmp_path / "torture.xml"
+    path.write_text("old")
+    done = torture(tmp_path / "nowhere", "--cleaner", "rm", "--state", "fifos", "--junit", str(path))
+    assert (done.returncode, path.read_text()) == (2, "old")
+    done = torture(tmp_path, "--cleaner", "rm", "--state", "fifos", "--junit", str(path))
+    assert (done.returncode, ET.parse(path).getroot().get("tests")) == (0, "1")
+
+
+def test_it_leaves_no_notes_where_we_are(place, tmp_path):
+    work = tmp_path / "work"
+    work.mkdir()
+    torture(place, "--random", "3", "--cleaner", "rmtree", cwd=work)
+    assert os.listdir(work) == []
+
+
+def test_very_many_cleaners_have_letters_of_their_own(place):
+    names = [f"sh -c 'exit {number}' a-long-name {{cache}}" for number in range(30)]
+    done = torture(place, *(word for name in names for word in ("--cleaner", name)), "--state", "fifos")
+    letters = re.findall(r"^([A-Z]+)  sh -c", done.stdout, re.MULTILINE)
+    assert (len(letters), len(set(letters))) == (30, 30)
+
+
+def test_a_sandbox_that_was_moved_is_not_followed(place, tmp_path):
+    """What is in its place now is not removed, whatever it is."""
+    precious = tmp_path / "precious"
+    (precious / "1" / "stage").mkdir(parents=True)
+    (precious / "1" / "file").touch()
+    away = tmp_path / "away"
+    program = f"sh -c 'd=$(dirname $(dirname $(dirname $1))); mv $d {away}; ln -s {precious} $d' sh {{cache}}"
+    done = torture(place, "--cleaner", program, "--state", "mode-0500", "--json")
+    assert done.returncode == 3
+    assert "something has moved it" in done.stderr
+    assert (precious / "1" / "file").exists()
+    remove_tree(str(away))
+    for name in os.listdir(place):
+        (place / name).unlink()
 
 
 def interrupted(place, state, number, told):
@@ -248,6 +289,30 @@ def test_as_root_what_takes_root_is_not_skipped(place):
     arguments = [word for name in states for word in ("--state", name)]
     told = document(place, *arguments, "--cleaner", "hardened", code=0)
     assert {cell["state"]: cell["verdict"] for cell in told["cells"]} == {name: STATES[name].expect for name in states}
+
+
+@pytest.mark.root
+def test_as_root_a_round_that_was_moved_is_not_followed(place, tmp_path):
+    """Flags and owners are taken from what was laid, and from nothing else."""
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").touch()
+    os.chown(precious / "file", 1234, 1234)
+    away = tmp_path / "away"
+    program = f"sh -c 'd=$(dirname $(dirname $1)); mv $d {away}; ln -s {precious} $d' sh {{cache}}"
+    done = torture(place, "--cleaner", program, "--state", "sticky-file-of-another", "--json")
+    assert done.returncode == 3
+    assert (precious / "file").stat().st_uid == 1234
+
+
+@pytest.mark.root
+def test_as_root_what_could_be_inherited_is_not(place):
+    program = "sh -c 'grep -h Cap /proc/self/status; exit 9' {cache}"
+    inherit = ("setpriv", "--inh-caps", "+chown,+sys_admin,+linux_immutable")
+    told = document(place, "--cleaner", program.replace("exit 9", "grep -c 0000000000000000 /proc/self/status; exit 9"),
+                    "--state", "mode-0200", code=1, prefix=inherit)  # fmt: skip
+    # Five sets, and the mask of blocked signals may be empty as well; what is printed last is the number.
+    assert int(re.search(r"exit code 9: (\d+);", told["cells"][0]["error"])[1]) >= 5
 
 
 @pytest.mark.root

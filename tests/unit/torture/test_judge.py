@@ -25,6 +25,14 @@ def stuck(make):
 
 SOLVABLE = State("solvable", "test", plain, "")
 UNSOLVABLE = State("unsolvable", "test", stuck, "", expect=MAY_BE_REPORTED, stays=("http-v2/entry/kept",))
+KEPT_DIRECTORY = State(
+    "directory",
+    "test",
+    lambda make: make.file("http-v2/kept/file"),
+    "",
+    expect=MAY_BE_REPORTED,
+    stays=("http-v2/kept",),
+)
 REFUSABLE = State("refusable", "test", plain, "", expect=MAY_BE_REPORTED, stays=(".",), ordinary=False)
 
 
@@ -38,7 +46,7 @@ def laid(tmp_path):
         place = Place(str(tmp_path / "stage"))
         os.mkdir(place.root)
         state.recipe().lay(place)
-        return place, Judge(place, state)
+        return place, Judge(place, state, str(tmp_path))
 
     yield lay
     remove_tree(str(tmp_path / "stage"))
@@ -151,6 +159,38 @@ class TestReported:
         told = verdict(judge, ended(1, self.NAMED))
         assert told.error.endswith("'http-v2/empty' is left and could go")
 
+    def test_something_new_where_something_may_stay(self, laid):
+        place, judge = laid(KEPT_DIRECTORY)
+        clean(place, "http-v2/kept/file")
+        assert verdict(judge, ended(1, b"http-v2/kept/file: error")).verdict == REPORTED
+        with open(f"{place.cache}/http-v2/kept/moved-in", "w"):
+            pass
+        told = verdict(judge, ended(1, b"http-v2/kept: error"))
+        assert told.error.endswith("'http-v2/kept/moved-in' is left and could go")
+
+    @pytest.mark.parametrize(
+        "output",
+        [b"http-v2/entry/kept-not", b"http-v2/entry/kept/below", b"a-http-v2/entry/kept", b"http-v2/entry/kept.d"],
+    )
+    def test_the_name_of_something_else_is_not_its_name(self, laid, output):
+        place, judge = laid(UNSOLVABLE)
+        clean(place, "http-v2/entry/kept")
+        assert verdict(judge, ended(1, output)).verdict == FAILED
+        assert verdict(judge, ended(1, b"'" + output + b"': error; and http-v2/entry/kept.")).verdict == REPORTED
+
+    def test_very_much_is_more_than_was_there(self, laid):
+        place, judge = laid(UNSOLVABLE)
+        for number in range(1_000):
+            os.mkdir(f"{place.cache}/{number}")
+        told = verdict(judge, ended(1, self.NAMED))
+        assert told.error.endswith("at least 1,000 entries are left, which is more than were there")
+
+    def test_half_a_refusal(self, laid):
+        place, judge = laid(REFUSABLE)
+        os.unlink(f"{place.cache}/http-v2/entry/file")
+        told = verdict(judge, ended(2, f"error: '{place.cache}' is no cache".encode()))
+        assert told.error.endswith("it refuses the cache, and part of it is gone")
+
     def test_said_that_it_is_empty(self, laid):
         place, judge = laid(UNSOLVABLE)
         clean(place, "http-v2/entry/kept")
@@ -188,7 +228,7 @@ class TestReported:
         assert verdict(judge, ended(2, f"error: '{place.cache}' is no cache".encode())).verdict == REPORTED
         told = verdict(judge, ended(2, b"error: this is no cache"))
         assert told.verdict == FAILED
-        assert told.error.endswith("it does not name the cache")
+        assert told.error.endswith("it does not name the cache, nor anything in it")
 
 
 class TestSeveralAtOnce:
@@ -203,6 +243,34 @@ class TestSeveralAtOnce:
     def test_the_late_one_decides(self, laid):
         _, judge = laid(SOLVABLE)
         assert verdict(judge, ended(0), ended(-9, timed_out=True)).verdict == TIMEOUT
+
+
+def test_what_is_moved_is_not_removed(laid):
+    place, judge = laid(SOLVABLE)
+    home = f"{os.path.dirname(place.root)}/home"
+    os.mkdir(home)
+    os.rename(place.cache, f"{home}/trash")
+    told = verdict(judge, ended(0))
+    assert (told.verdict, told.error) == (
+        LIED, "exit code 0, and it is not removed but moved, to 'home/trash/http-v2'",
+    )  # fmt: skip
+    remove_tree(home)
+
+
+def test_a_link_in_place_of_the_cache_is_no_empty_cache(laid):
+    place, judge = laid(SOLVABLE)
+    clean(place)
+    os.symlink(place.outside, place.cache)
+    told = verdict(judge, ended(0))
+    assert (told.verdict, told.error) == (LIED, "exit code 0, and the path is no directory but a link")
+
+
+def test_what_cannot_be_looked_at_any_more(laid):
+    place, judge = laid(SOLVABLE)
+    remove_tree(place.root)
+    told = verdict(judge, ended(0))
+    assert told.verdict == HARMED
+    assert told.error == "what is outside cannot be looked at any more: No such file or directory"
 
 
 def test_what_is_quoted_of_the_output(laid):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cache_core.removal import remove_tree
 from scenarios.states.place import Place
 from simulator.torture import neighbours
 
@@ -23,7 +24,7 @@ def place(tmp_path):
 def harm_of(place, action):
     before = neighbours.look(place)
     action()
-    return neighbours.harm(before, neighbours.look(place))
+    return neighbours.harm(before, place)
 
 
 def overwrite(path, data=b"x"):
@@ -107,3 +108,68 @@ def test_what_follows_from_other_harm_is_told_last(place):
 
 def test_names_are_shown_escaped(place):
     assert harm_of(place, lambda: os.mkdir(f"{place.root}/new\n\x1b[2J"))[0] == r"new\n\x1b[2J: is new"
+
+
+def rewrite_and_put_back(place):
+    path = f"{place.outside}/plain"
+    text = Path(path).read_bytes()
+    overwrite(path, b"X")
+    overwrite(path, text[:1])
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        (rewrite_and_put_back, "outside/plain: was changed and put back"),
+        (lambda place: [os.chmod(f"{place.outside}/shut", mode) for mode in (0o700, 0o500)],
+         "outside/shut: was changed and put back"),
+        (lambda place: os.setxattr(f"{place.outside}/plain", "user.mark", b"1"),
+         "outside/plain: extended attributes are others"),
+        (lambda place: os.link(f"{place.outside}/plain", f"{place.cache}/kept"),
+         "outside/plain: has another name elsewhere"),
+        (lambda place: os.truncate(f"{place.outside}/plain", 1 << 40), "outside/plain: content is another"),
+        (lambda place: os.mkdir(place.aside), "aside: is new"),
+    ],
+)  # fmt: skip
+def test_what_a_careful_one_tries(place, action, told):
+    assert told in harm_of(place, lambda: action(place))
+
+
+def test_a_directory_that_could_not_be_written_was(place):
+    os.chmod(place.root, 0o555)
+
+    def clean():
+        os.chmod(place.root, 0o755)
+        os.rmdir(place.cache)
+        os.chmod(place.root, 0o555)
+
+    assert harm_of(place, clean) == [".: was made writable for a moment: else the cache could not have gone"]
+
+
+@pytest.mark.parametrize("kind", ["gone", "shut", "deep"])
+def test_what_cannot_be_looked_at_is_harmed(place, kind):
+    def ruin():
+        if kind == "shut":
+            os.chmod(place.outside, 0)
+        elif kind == "gone":
+            remove_tree(place.root)
+        else:
+            fd = os.open(place.outside, os.O_RDONLY)
+            for _ in range(2_000):
+                os.mkdir("d" * 200, dir_fd=fd)
+                below = os.open("d" * 200, os.O_RDONLY, dir_fd=fd)
+                os.close(fd)
+                fd = below
+            os.close(fd)
+
+    told = harm_of(place, ruin)
+    assert any("cannot be looked at" in line or "mode was" in line for line in told)
+    if kind != "gone":
+        remove_tree(place.outside)
+
+
+def test_very_much_is_told_in_part(place):
+    told = harm_of(place, lambda: [os.mkdir(f"{place.outside}/folder/{number}") for number in range(300)])
+    assert len(told) == 101
+    assert told[-1].startswith("and ")
+    assert told[-1].endswith(" more")
