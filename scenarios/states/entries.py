@@ -43,11 +43,19 @@ class Entry(Protocol):
         """The same, for a shell."""
 
 
+# The directory that holds the cache.
+_ABOVE = ".."
+
+
 def _full(place: Place, path: str) -> str:
+    if path == _ABOVE:
+        return place.root
     return f"{place.cache}/{path}" if path else place.cache
 
 
 def _word(path: str) -> str:
+    if path == _ABOVE:
+        return "."
     return quoted(f"{CACHE}/{path}" if path else CACHE)
 
 
@@ -105,7 +113,7 @@ def _writer(data: bytes) -> str:
         return ":"
     line = data.removesuffix(b"\n")
     if line != data and line.isascii() and line.decode().isprintable():
-        return f"echo {quoted(line.decode())}"
+        return f"printf '%s\\n' {quoted(line.decode())}" if line.startswith(b"-") else f"echo {quoted(line.decode())}"
     return f"printf %s {quoted(os.fsdecode(data))}"
 
 
@@ -128,7 +136,7 @@ class Link:
         return [
             f'ln -s "$PWD"/{quoted(self.target)} {_word(self.path)}'
             if within
-            else f"ln -s {quoted(self.target)} {_word(self.path)}"
+            else f"ln -s -- {quoted(self.target)} {_word(self.path)}"
         ]
 
 

@@ -10,9 +10,10 @@
             my_cleaner(f"{place}/cache")
             ...
 
-A failing example is shown as the shell commands that make it. Guarantees: links and hard links lead only to
-`place/outside` or to nothing; the same tree is laid the same each time; no path is longer than a system call takes.
-Costs: laying a tree takes a system call or two for each entry; at most 25 leaves by default.
+`tree.commands()` are the shell commands that make it: `hypothesis.note` them. Guarantees: links and hard links lead
+only to `place/outside` or to nothing; the same tree is laid the same each time; no path is longer than a system call
+takes.
+Costs: laying a tree takes a system call or two for each entry, of which there are a few dozen at most.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ class HostileTree:
             yield HostileTree(self.mode, entries)
 
     def __hash__(self) -> int:
-        return hash(tuple(self.commands()))
+        return hash((self.mode, tuple(sorted(self.entries))))
 
     def __repr__(self) -> str:
         return "HostileTree, made by:\n" + "\n".join(f"  {command}" for command in self.commands())
@@ -146,7 +147,8 @@ def _plant(recipe: Recipe, directory: str, entries: dict[str, Any]) -> None:
     for number, (name, node) in enumerate(entries.items()):
         path = f"{directory}/{name}" if directory else name
         if len(os.fsencode(path)) > _PATH_BYTES_MAX:
-            path = f"{directory}/{number}"
+            # Longer than the names that are drawn, so that no other entry has it.
+            path = f"{directory}/a-long-name-{number}"
         kind, *told = node
         if kind == "directory":
             recipe.directory(path, told[0])

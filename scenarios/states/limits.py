@@ -38,7 +38,7 @@ def _full(disk: Disk, make: Recipe) -> None:
     make.file("http-v2/large", b"x" * (1 << 16))
     make.file("http-v2/shut/file")
     make.mode("http-v2/shut", 0o200)
-    make.last(Ballast(inodes=bool(disk.inodes)))
+    make.last(Ballast(disk))
 
 
 GROUP.add(

@@ -165,7 +165,7 @@ def bucket_swapped_for_a_link(make: Recipe) -> None:
 
 
 def _swap_files(place: Place, ready: Callable[[], None]) -> None:
-    _swap(place, [(f"http-v2/entry/{n}", f"http-v2/hard/{n}") for n in range(_ENTRIES)], ready)
+    _swap(place, [(f"http-v2/entry/{n}", f"http-v2/entry/hard-{n}") for n in range(_ENTRIES)], ready)
 
 
 @GROUP.state(classes=(17, 18, 19), met=("CVE-2023-6597",), company=_swap_files)
@@ -176,7 +176,7 @@ def swapped_for_hard_links(make: Recipe) -> None:
     """
     for number in range(_ENTRIES):
         make.file(f"http-v2/entry/{number}/file")
-        make.hard_link(f"http-v2/hard/{number}", "read-only")
+        make.hard_link(f"http-v2/entry/hard-{number}", "read-only")
     for number in range(_ENTRIES):
         make.mode(f"http-v2/entry/{number}", 0o500)
 

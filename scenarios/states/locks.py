@@ -94,10 +94,14 @@ def lock_of_another(make: Recipe) -> None:
 
 
 def _hold(place: Place) -> int:
-    os.makedirs(place.cache, exist_ok=True)
-    fd = os.open(f"{place.cache}/{_LOCK}", os.O_RDWR | os.O_CREAT, 0o644)
-    fcntl.flock(fd, fcntl.LOCK_SH)
-    return fd
+    """Hold the lock; whoever takes no notice of it may remove the cache at any moment."""
+    for _ in range(_TRIES_MAX):
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
+            os.makedirs(place.cache, exist_ok=True)
+            fd = os.open(f"{place.cache}/{_LOCK}", os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(fd, fcntl.LOCK_SH)
+            return fd
+    raise FileNotFoundError(place.cache)
 
 
 def _publish(place: Place) -> None:
@@ -106,7 +110,7 @@ def _publish(place: Place) -> None:
     for number in range(_FILES):
         time.sleep(_HELD_SECONDS / _FILES)
         for _ in range(_TRIES_MAX):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, FileExistsError):
                 os.makedirs(entry, exist_ok=True)
                 with open(f"{entry}/{number}", "w", encoding="ascii"):
                     break

@@ -1,6 +1,7 @@
 """Where a hostile state is laid: a cache, and beside it what nobody may change.
 
-Guarantees: everything is below one directory; what a link or a hard link of a state leads to is here, or nowhere.
+Guarantees: everything is below one directory, but for the layers of an overlay, which are beside it (`privileged`);
+what a link or a hard link of a state leads to is here, or nowhere.
 Costs: a dozen small files.
 """
 
@@ -10,7 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cache_core.layout import TAG_NAME, TAG_SIGNATURE, TAG_TEXT
+from cache_core.layout import TAG_NAME, TAG_SIGNATURE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -71,8 +72,8 @@ class Place:
         for name in _DIRECTORIES:
             _make(f"{self.outside}/{name}", 0o755)
         for name, mode in _FILES.items():
-            _write(f"{self.outside}/{name}", f"{name}: nobody may change this\n".encode(), mode)
-        _write(f"{self.outside}/{TAG_NAME}", TAG_TEXT, 0o644)
+            _write(f"{self.outside}/{name}", _text(name).encode(), mode)
+        _write(f"{self.outside}/{TAG_NAME}", TAG_SIGNATURE + b"\n", 0o644)
         os.symlink("folder", f"{self.outside}/{_LINK}")
         for name, mode in _DIRECTORIES.items():
             os.chmod(f"{self.outside}/{name}", mode)
@@ -84,6 +85,8 @@ def outside_commands(wanted: Collection[str]) -> list[str]:
     Args:
         wanted: Paths below `outside`; "" is all of it.
     """
+    if any(name.split("/")[0] == _LINK for name in wanted):
+        wanted = {*wanted, _LINK, "folder"}
 
     def belongs(path: str) -> bool:
         return any(not name or path == name or path.startswith(f"{name}/") for name in wanted)
@@ -94,7 +97,7 @@ def outside_commands(wanted: Collection[str]) -> list[str]:
     made = sorted({*directories, *above})
     told = [f"mkdir -p {' '.join([OUTSIDE, *(f'{OUTSIDE}/{name}' for name in made)])}"]
     twins = {name for name in files if name.startswith("twin/")}
-    told += [f"echo '{name}: nobody may change this' > {OUTSIDE}/{name}" for name in files if name not in twins]
+    told += [f"echo '{_text(name).strip()}' > {OUTSIDE}/{name}" for name in files if name not in twins]
     if twins:
         told.append(f"seq -f {OUTSIDE}/twin/%.0f 0 {TWINS - 1} | xargs touch")
     if belongs(TAG_NAME):
@@ -102,7 +105,11 @@ def outside_commands(wanted: Collection[str]) -> list[str]:
     if belongs(_LINK):
         told.append(f"ln -s folder {OUTSIDE}/{_LINK}")
     modes = {**files, **directories}
-    return told + [f"chmod {mode:04o} {OUTSIDE}/{name}" for name, mode in modes.items() if mode & 0o200 == 0]
+    return told + [f"chmod {mode:04o} {OUTSIDE}/{name}" for name, mode in modes.items() if mode not in (0o755, 0o644)]
+
+
+def _text(name: str) -> str:
+    return "" if name.startswith("twin/") else f"{name}: nobody may change this\n"
 
 
 def _make(path: str, mode: int) -> None:

@@ -34,7 +34,11 @@ NOBODY = 65_534
 _NOBODY_ELSE = 65_533
 
 _MS_RDONLY, _MS_REMOUNT, _MS_BIND = 1, 32, 4096
+# nosuid, nodev, noexec, noatime: what a mount has of these, an ordinary user may not take from a copy of it.
+_LOCKED = os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC | os.ST_NOATIME
 _libc = ctypes.CDLL(None, use_errno=True)
+
+_PAGE_BYTES = 4096
 
 _GET_FLAGS = 0x80086601
 _SET_FLAGS = 0x40086602
@@ -172,16 +176,20 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Ballast:
-    """Whatever room there is, is taken: bytes or inodes, beside the cache."""
+    """Whatever room there is on the place's own disk is taken, by what is beside the cache.
 
-    inodes: bool = False
+    Attributes:
+        disk: how much there can be; the commands take no more, wherever they are run.
+    """
+
+    disk: Disk
     needs: ClassVar[frozenset[str]] = frozenset({MOUNTS})
 
     def lay(self, place: Place) -> None:
         """Write until there is no room."""
         try:
-            os.mkdir(f"{place.root}/{ASIDE}", 0o755)
-            if self.inodes:
+            os.mkdir(place.aside, 0o755)
+            if self.disk.inodes:
                 self._take_inodes(place.aside)
             else:
                 self._take_bytes(f"{place.aside}/ballast")
@@ -189,23 +197,19 @@ class Ballast:
             if error.errno != errno.ENOSPC:
                 raise
 
-    @staticmethod
-    def _take_bytes(path: str) -> None:
+    def _take_bytes(self, path: str) -> None:
         with open(path, "wb", buffering=0) as file:
-            while True:
-                file.write(bytes(4096))
+            file.writelines(bytes(_PAGE_BYTES) for _ in range(self.disk.bytes // _PAGE_BYTES))
 
-    @staticmethod
-    def _take_inodes(directory: str) -> None:
-        number = 0
-        while True:
+    def _take_inodes(self, directory: str) -> None:
+        for number in range(self.disk.inodes):
             os.close(os.open(f"{directory}/{number}", os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC))
-            number += 1
 
     def commands(self) -> list[str]:
         """Write until there is no room."""
-        take = "i=0; while : > $i; do i=$((i + 1)); done" if self.inodes else "cat /dev/zero > ballast"
-        return [f"(mkdir {ASIDE} && cd {ASIDE} && {take}) 2>&-"]
+        inodes = f"seq {self.disk.inodes} | xargs touch"
+        take = inodes if self.disk.inodes else f"head -c {self.disk.bytes} /dev/zero > ballast"
+        return [f"(mkdir {ASIDE} && cd {ASIDE} && {take}) 2>&- || true"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +229,7 @@ class Memory:
     def commands(self) -> list[str]:
         """Mount."""
         word = _word(self.path)
-        return [f"mount -t tmpfs -o size=1m tmpfs {word} && touch {word}/file"]
+        return [f"mount -t tmpfs -o mode=0755,size=1m tmpfs {word} && printf x > {word}/file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +246,7 @@ class Bind:
         target = f"{place.cache}/{self.path}"
         mount(f"{place.outside}/{self.name}", target, "none", _MS_BIND)
         if self.read_only:
-            mount("none", target, "none", _MS_BIND | _MS_REMOUNT | _MS_RDONLY)
+            mount("none", target, "none", _MS_BIND | _MS_REMOUNT | _MS_RDONLY | os.statvfs(target).f_flag & _LOCKED)
 
     def commands(self) -> list[str]:
         """Mount --bind."""

@@ -40,12 +40,14 @@ class Recipe:
         self._modes: dict[str, int] = {}
         self._last: list[Entry] = []
         self._made: set[str] = set()
+        self._directories: set[str] = {""}
 
     def directory(self, path: str, mode: int | None = None) -> None:
         """A directory, and those above it that are not there yet."""
-        if path not in self._made:
+        if path not in self._directories:
             self._make_parents(path)
             self._add(path, Directory(path))
+            self._directories.add(path)
         if mode is not None:
             self.mode(path, mode)
 
@@ -100,7 +102,7 @@ class Recipe:
         return [*self._entries, *(tag if self.root else ()), *shut, *self._last]
 
     def lay(self, place: Place) -> None:
-        """Make it, and what is outside.
+        """Make it, and what is outside; for a umask of 022.
 
         Raises:
             OSError: the system refuses: what takes a privilege, or there is no room.

@@ -60,7 +60,7 @@ def root_is_a_dangling_link(make: Recipe) -> None:
 
 @GROUP.state(stays=_ITSELF)
 def tag_missing(make: Recipe) -> None:
-    """A directory with content and no tag: nothing says that it is a cache. It may be refused, by name."""
+    """A directory with content and no tag: nothing says that it is a cache, so it may be refused, by name."""
     make.tagged = False
     make.file("http-v2/entry/file")
 
@@ -74,7 +74,7 @@ def tag_is_a_link(make: Recipe) -> None:
 
 @GROUP.state(stays=_ITSELF)
 def tag_unreadable(make: Recipe) -> None:
-    """A tag of mode 0000: whether it is valid cannot be told without changing a file. It may be refused, by name."""
+    """A tag of mode 0000: whether it is valid cannot be told without changing a file, so it may be refused, by name."""
     make.file("CACHEDIR.TAG", TAG_TEXT, 0o000)
     make.file("http-v2/entry/file")
 

@@ -17,7 +17,4 @@ def quoted(path: str) -> str:
             chr(byte) if byte in _PRINTABLE and chr(byte) not in "'\\" else f"\\x{byte:02x}" for byte in raw
         )
         return f"$'{escaped}'"
-    if word.startswith("-"):
-        # No option of the command.
-        word = f"./{word}"
     return shlex.quote(word)

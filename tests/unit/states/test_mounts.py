@@ -140,7 +140,7 @@ def test_a_disk_is_for_all_of_the_place(place):
 
 def test_a_disk_without_a_free_byte_takes_none_and_gives_some_back(place):
     def work():
-        recipe_of(Ballast(), disk=Disk(bytes=MEGABYTE)).lay(place)
+        recipe_of(Ballast(Disk(bytes=MEGABYTE)), disk=Disk(bytes=MEGABYTE)).lay(place)
         before = refusal(write, f"{place.cache}/new", b"x" * 4096)
         os.unlink(f"{place.cache}/file")
         return before, os.listdir(place.aside), refusal(write, f"{place.cache}/new", b"x")
@@ -150,7 +150,7 @@ def test_a_disk_without_a_free_byte_takes_none_and_gives_some_back(place):
 
 def test_a_disk_without_a_free_inode_takes_no_name_and_gives_some_back(place):
     def work():
-        recipe_of(Ballast(inodes=True), disk=Disk(inodes=200)).lay(place)
+        recipe_of(Ballast(Disk(inodes=200)), disk=Disk(inodes=200)).lay(place)
         before = refusal(write, f"{place.cache}/new"), refusal(os.mkdir, f"{place.cache}/d/new")
         os.unlink(f"{place.cache}/file")
         return before, refusal(write, f"{place.cache}/new")
@@ -214,13 +214,16 @@ def test_its_commands_make_the_same(state, place, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["no-space", "no-inodes"])
-def test_where_nothing_may_be_mounted_its_commands_fill_nothing(name, place):
+def test_where_nothing_may_be_mounted_its_commands_take_no_more_than_the_disk_would(name, place):
+    """Else whoever pastes them fills a disk of their own."""
+
     def work():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (MEGABYTE, MEGABYTE))
-        resource.setrlimit(resource.RLIMIT_CPU, (1, 1))
         # Whether they stop or go on is their affair.
         with contextlib.suppress(AssertionError):
             told_to_bash(STATES[name].recipe().commands(), place)
-        return os.listdir(place.aside) if os.path.exists(place.aside) else []
+        found = os.listdir(place.aside) if os.path.exists(place.aside) else []
+        return len(found), sum(os.stat(f"{place.aside}/{one}").st_size for one in found)
 
-    assert len(run_forked(work)) == 0
+    entries, size = run_forked(work)
+    assert entries <= 400
+    assert size <= 2 * MEGABYTE

@@ -139,7 +139,7 @@ def test_needs_are_those_of_all_entries(recipe):
     assert recipe.needs == {"devices", "owners", "flags", "lists", "mounts"}
 
 
-@pytest.mark.parametrize("entry", [Memory("a"), Ballast(), Disk()], ids=lambda entry: type(entry).__name__)
+@pytest.mark.parametrize("entry", [Memory("a"), Ballast(Disk()), Disk()], ids=lambda entry: type(entry).__name__)
 def test_mounts_take_a_mount_namespace(recipe, entry):
     recipe.last(entry)
     assert recipe.needs == {"mounts"}
