@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scenarios.states import GROUPS, STATES
-from scenarios.states.catalogue import ABSENT, CLASSES
+from scenarios.states.catalogue import ABSENT, CLASSES, PARTLY
 from simulator.torture.verdicts import GOOD, HARMED, LIED, REPORTED, VERDICTS
 
 ROOT = Path(__file__).parents[1]
@@ -131,7 +131,8 @@ def catalogue_table():
     rows = [["", "hard case", "states"]]
     for number, name in CLASSES.items():
         states = [f"`{state.name}`" for state in STATES.values() if number in state.classes]
-        rows.append([str(number), name, ", ".join(states) or f"none: {ABSENT[number]}"])
+        told = ", ".join(states) or f"none: {ABSENT[number]}"
+        rows.append([str(number), name, told + (f" ({PARTLY[number]})" if number in PARTLY else "")])
     return table(rows)
 
 

@@ -13,6 +13,7 @@ each time. A new state is a function in the file of its group. Costs: importing 
 from __future__ import annotations
 
 from scenarios.states import (
+    control,
     depth,
     limits,
     links_out,
@@ -27,6 +28,7 @@ from scenarios.states import (
 )
 
 GROUPS = tuple(
-    module.GROUP for module in (modes, depth, names, nodes, links_out, roots, locks, live, quantity, limits, mounted)
+    module.GROUP
+    for module in (control, modes, depth, names, nodes, links_out, roots, locks, live, quantity, limits, mounted)
 )
 STATES = {state.name: state for group in GROUPS for state in group.states}

@@ -62,8 +62,18 @@ CLASSES = {
 ABSENT = {
     29: "takes a FUSE server; a hidden file is one that comes again while it is open, as in `writer-by-descriptor`",
     34: "takes a device that fails; the hardened cleaner meets EIO at each of its calls in tests/sweeps",
-    38: "takes a policy of the machine; the hardened cleaner runs behind a Landlock fence of its own in every state",
+    38: "a policy that keeps a cleaner out is for whoever made it to lift; ours is behind a fence in every state",
     43: "takes an NFS server and a second client",
     44: "which of the two is the cache is a matter of opinion; ours is in tests/unit/cache_core/test_root_replaced.py",
     48: "takes a swap file or a quota that belongs to the machine",
+}
+
+# Of classes that a state stands for, what it is not.
+PARTLY = {
+    28: "names only: a file that is EBUSY and comes again takes an NFS server",
+    32: "what is left is laid; cleaners are killed at each of their steps in tests/sweeps",
+    37: "a default list that shuts what is made; EACCES in spite of a good mode takes another owner's directory",
+    40: "names that would be one; on a file system that makes them so they cannot be laid",
+    45: "holes and links; reflinks take btrfs or xfs",
+    47: "an owner that is not ours; sub-ids of a rootless container look the same from outside",
 }

@@ -42,7 +42,7 @@ def deep_30000(make: Recipe) -> None:
     make.fill(Chain("http-v2/entry", 30_000))
 
 
-@GROUP.state(classes=(6, 20, 21))
+@GROUP.state(classes=(6, 20, 21), met=("NixOS/nix#3541",))
 def deep_and_shut(make: Recipe) -> None:
     """2,100 directories in each other, each hundredth of mode 0200: repaired half-way down, past PATH_MAX."""
     make.fill(Chain("http-v2/entry", 2_100, shut=0o200, shut_every=100))

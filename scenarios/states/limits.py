@@ -48,7 +48,6 @@ GROUP.add(
 
     A lock with content, or trash made aside, cannot be written; unlink and rename work.""",
     classes=(33,),
-    met=("NixOS/nix#11134",),
 )
 GROUP.add(
     "no-inodes",
@@ -57,7 +56,6 @@ GROUP.add(
 
     Nothing can be created: no lock, no directory to move things to.""",
     classes=(33,),
-    met=("NixOS/nix#11134",),
 )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -35,10 +37,12 @@ _REFILLS = 40
 _REFILLED = 5_000
 _CLEANER_SECONDS_MAX = 10.0
 _ENTRIES = 40
+# A program that every system has, and that does nothing for as long as it is told to.
+_PROGRAM = "/bin/sleep"
 
 
 def _write(place: Place, ready: Callable[[], None]) -> None:
-    """Until the directory is gone."""
+    """A process that writes one file after the other into http-v2/entry, until that is gone."""
     path = f"{place.cache}/http-v2/entry"
     number = 0
     ready()
@@ -59,6 +63,7 @@ def writer(make: Recipe) -> None:
 
 
 def _write_by_descriptor(place: Place, ready: Callable[[], None]) -> None:
+    """A process that does the same through a descriptor of the directory, wherever that is moved to."""
     fd = os.open(f"{place.cache}/http-v2/entry", os.O_RDONLY | os.O_DIRECTORY)
     number = 0
     ready()
@@ -76,6 +81,7 @@ def writer_by_descriptor(make: Recipe) -> None:
 
 
 def _refill(place: Place, ready: Callable[[], None]) -> None:
+    """A process that makes directories and files in http-v2/entry, 40 times, from when the first of its files goes."""
     path = f"{place.cache}/http-v2/entry"
     deadline = time.monotonic() + _CLEANER_SECONDS_MAX
     ready()
@@ -106,6 +112,7 @@ def two_cleaners(make: Recipe) -> None:
 
 
 def _remove(place: Place, ready: Callable[[], None]) -> None:
+    """A process that unlinks the files below http-v2/entry, by path."""
     ready()
     for directory, _, files in os.walk(f"{place.cache}/http-v2/entry"):
         for name in files:
@@ -135,6 +142,7 @@ def _swap(place: Place, pairs: list[tuple[str, str]], ready: Callable[[], None])
 
 
 def _swap_entries(place: Place, ready: Callable[[], None]) -> None:
+    """A process that exchanges (renameat2) each http-v2/entry/N and http-v2/links/N, until they are gone."""
     _swap(place, [(f"http-v2/entry/{n}", f"http-v2/links/{n}") for n in range(_ENTRIES)], ready)
 
 
@@ -153,6 +161,7 @@ def swapped_for_links(make: Recipe) -> None:
 
 
 def _swap_buckets(place: Place, ready: Callable[[], None]) -> None:
+    """A process that exchanges (renameat2) http-v2 and archive-v0, until they are gone."""
     _swap(place, [("http-v2", "archive-v0")], ready)
 
 
@@ -165,6 +174,7 @@ def bucket_swapped_for_a_link(make: Recipe) -> None:
 
 
 def _swap_files(place: Place, ready: Callable[[], None]) -> None:
+    """A process that exchanges (renameat2) each http-v2/entry/N and http-v2/entry/hard-N, until they are gone."""
     _swap(place, [(f"http-v2/entry/{n}", f"http-v2/entry/hard-{n}") for n in range(_ENTRIES)], ready)
 
 
@@ -182,6 +192,7 @@ def swapped_for_hard_links(make: Recipe) -> None:
 
 
 def _shut(place: Place, ready: Callable[[], None]) -> None:
+    """A process that gives each http-v2/entry/N the mode 0200, again and again, until they are gone."""
     ready()
     found = True
     while found:
@@ -204,16 +215,24 @@ def shut_again(make: Recipe) -> None:
 
 
 def _keep_open(place: Place, ready: Callable[[], None]) -> None:
+    """A process that holds files of http-v2/entry open, runs one of them, and stands in a directory below."""
+    program = f"{place.cache}/http-v2/entry/program"
+    shutil.copy(_PROGRAM, program)
     held = [os.open(f"{place.cache}/http-v2/entry/{number}", os.O_RDONLY) for number in range(5)]
     os.chdir(f"{place.cache}/http-v2/entry/below")
-    ready()
-    # Until all of it has gone.
-    while any(os.fstat(fd).st_nlink for fd in held):
-        time.sleep(_WRITE_SECONDS)
+    running = os.posix_spawn(program, [program, "60"], {})
+    try:
+        ready()
+        # Until all of it has gone.
+        while any(os.fstat(fd).st_nlink for fd in held):
+            time.sleep(_WRITE_SECONDS)
+    finally:
+        os.kill(running, signal.SIGKILL)
+        os.waitpid(running, 0)
 
 
 @GROUP.state(classes=(27, 36), company=_keep_open)
 def open_files(make: Recipe) -> None:
-    """Somebody has files of the cache open and stands in one of its directories: both can go."""
+    """Somebody has files of the cache open, runs one, and stands in one of its directories: all of it can go."""
     make.fill(Files("http-v2/entry", 5))
     make.directory("http-v2/entry/below")

@@ -35,7 +35,7 @@ def _content(make: Recipe) -> None:
     make.file("http-v2/other/file")
 
 
-@GROUP.state(met=("huggingface/huggingface_hub#2580",))
+@GROUP.state()
 def lock_is_a_link(make: Recipe) -> None:
     """The lock is a symbolic link to a file outside: whoever opens it for writing, or locks it, is outside."""
     _content(make)
@@ -117,6 +117,7 @@ def _publish(place: Place) -> None:
 
 
 def _build_with_lock(place: Place, ready: Callable[[], None]) -> None:
+    """A build that holds .lock (shared) for 0.6 s and writes http-v2/built meanwhile."""
     _hold(place)
     ready()
     _publish(place)
@@ -134,6 +135,7 @@ def lock_held(make: Recipe) -> None:
 
 
 def _replace_lock(place: Place, ready: Callable[[], None]) -> None:
+    """A build that holds .lock until somebody waits for it, deletes it, holds a new one, and writes http-v2/built."""
     first = _hold(place)
     ready()
     _await_opener(first)

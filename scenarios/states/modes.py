@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 GROUP = Group("modes")
 
 UV = "astral-sh/uv#3515"
-CPYTHON_MODES = "pytest-dev/pytest#7821"
+PYTEST = "pytest-dev/pytest#7821"
 GO_MODCACHE = "golang/go#27161"
 
 # What keeps an owner from emptying a directory, and who met it: (mode, classes, met, what is missing).
 _SHUT = (
-    (0o000, (2,), (CPYTHON_MODES,), "nothing may be done with it"),
+    (0o000, (2,), (PYTEST,), "nothing may be done with it"),
     (0o100, (3,), (), "it can be entered, and neither listed nor changed"),
     (0o200, (1, 49), (UV, "agsaru/Repo2Readme#185"), "write alone, which takes search as well to be of use"),
     (0o300, (3,), (), "its names must be known to be removed"),
@@ -44,7 +44,7 @@ for _mode, _classes, _met, _why in _SHUT:
     )
 
 
-@GROUP.state(classes=(1, 2, 3), met=(UV, CPYTHON_MODES))
+@GROUP.state(classes=(1, 2, 3), met=(UV, PYTEST))
 def modes_empty(make: Recipe) -> None:
     """Empty directories of the modes 0000, 0100, 0200 and 0300.
 
@@ -94,7 +94,7 @@ def poisoned_staging(make: Recipe) -> None:
     make.mode(f"{staging}/jaeger_client", 0o200)
 
 
-@GROUP.state(classes=(7,), met=("astral-sh/uv#3515",))
+@GROUP.state(classes=(7,))
 def root_0000(make: Recipe) -> None:
     """The cache itself has the mode 0000: its tag cannot be read, nor its lock be made."""
     make.file("http-v2/entry/file")

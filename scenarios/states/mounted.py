@@ -13,17 +13,15 @@ if TYPE_CHECKING:
 
 GROUP = Group("special")
 
-_MOUNTED = ("containers/storage", "DavHau/comma#95")
 
-
-@GROUP.state(classes=(13,), met=("appc/acbuild#168",), stays=("http-v2/mount",))
+@GROUP.state(classes=(13,), met=("DavHau/comma#95", "appc/acbuild#168"), stays=("http-v2/mount",))
 def memory_mounted_inside(make: Recipe) -> None:
     """Another file system is mounted on a directory of the cache: rmdir fails with EBUSY."""
     make.directory("http-v2/mount")
     make.last(Memory("http-v2/mount"))
 
 
-@GROUP.state(classes=(14,), met=("systemd/systemd", "appc/acbuild#168"), stays=("http-v2/mount",))
+@GROUP.state(classes=(14,), met=("appc/acbuild#168",), stays=("http-v2/mount",))
 def bind_mount_inside(make: Recipe) -> None:
     """A directory outside is bind-mounted on one in the cache.
 

@@ -16,7 +16,7 @@ _TERABYTE = 1 << 40
 _LINK_MAX = 4095
 
 
-@GROUP.state(classes=(25,), met=("XAMPPRocky/remove_dir_all#88",))
+@GROUP.state(classes=(25,))
 def fifos(make: Recipe) -> None:
     """Fifos that nobody writes to: whoever opens one to look waits for ever."""
     for name in ("fifo", "deeper/fifo"):
@@ -53,14 +53,14 @@ def links_to_themselves(make: Recipe) -> None:
         make.link(f"http-v2/entry/{name}", target)
 
 
-@GROUP.state(classes=(45,), met=("astral-sh/uv#20546", "astral-sh/uv#18779"))
+@GROUP.state(classes=(45,))
 def holes(make: Recipe) -> None:
     """Files of a terabyte that hold nothing: their size is not what is freed."""
     for name in ("one", "two"):
         make.file(f"http-v2/entry/{name}", hole=_TERABYTE)
 
 
-@GROUP.state(classes=(45,), met=("astral-sh/uv#20546", "pnpm/pnpm#8586"))
+@GROUP.state(classes=(45,), met=("astral-sh/uv#20546", "astral-sh/uv#18779"))
 def hard_links_inside(make: Recipe) -> None:
     """Files with several names in the cache, some of them in shut directories."""
     make.file("http-v2/entry/first", b"shared" * 100)

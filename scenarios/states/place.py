@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CACHE = "cache"
 OUTSIDE = "outside"
-# What a state puts beside the two for its own purposes: no neighbour of the cache.
+# What a state puts beside the two for its own purposes.
 ASIDE = "aside"
 
 # Files in `outside/twin`: `0`, `1`, ...
@@ -63,7 +63,7 @@ class Place:
 
     @property
     def aside(self) -> str:
-        """What may change and is no cache."""
+        """What a state has for its own purposes; nobody may change it either."""
         return f"{self.root}/{ASIDE}"
 
     def make_outside(self) -> None:

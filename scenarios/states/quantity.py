@@ -25,7 +25,7 @@ def directories_10000(make: Recipe) -> None:
     make.fill(Directories("http-v2/entry", 10_000, 0o755))
 
 
-@GROUP.state(classes=(23,), met=("astral-sh/uv#3515",), limits={"nofile": 1024})
+@GROUP.state(classes=(23,), limits={"nofile": 1024})
 def shut_2000(make: Recipe) -> None:
     """2,000 directories of mode 0200 beside each other, for a cleaner that may open 1,024 files.
 

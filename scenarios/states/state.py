@@ -94,12 +94,10 @@ class State:
 
     @property
     def beside(self) -> str:
-        """Who is at work besides the cleaner, in a few words; empty when nobody is."""
+        """Who is at work besides the cleaner, as its function says; empty when nobody is."""
         if self.copies > 1:
             return f"{self.copies} of the same cleaner at once"
-        if self.company is None:
-            return ""
-        return f"the function `{getattr(self.company, '__name__', self.name)}` in scenarios/states/{self.group}.py"
+        return "" if self.company is None else _flat((inspect.getdoc(self.company) or "").partition("\n\n")[0])
 
     def recipe(self) -> Recipe:
         """How it is made."""

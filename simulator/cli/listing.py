@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     Rows = list[Row]
 
 
+_SINGULAR = {"strategies": "strategy"}
+
+
 @click.command(
     "list",
     short_help="List scenarios, cleaners, toolchains, packages ...",
@@ -32,16 +35,20 @@ if TYPE_CHECKING:
 def command(*, kind: str | None, name: str | None, as_json: bool) -> int:
     """List what there is: scenarios, states, cleaners, toolchains, protocols, strategies, packages.
 
-    With the NAME of one of a kind, that alone, and of a state all that there is to say: what is hard about it, where it
-    was met, the shell commands that make it.
+    With the NAME of one of a kind (of states, also of a group), that alone, and of a state all that there is to say:
+    what is hard about it, where it was met, the shell commands that make it.
     """
     from simulator.naming import known_name  # noqa: PLC0415
 
     kinds = list(KINDS) if kind is None else [known_name("kind", kind, KINDS)]
     found = {of_kind: KINDS[of_kind]() for of_kind in kinds}
+    if name is not None and any(row.get("group") == name for row in found[kinds[0]]):
+        # A group stands for all that is in it.
+        found = {kinds[0]: [row for row in found[kinds[0]] if row.get("group") == name]}
+        name = None
     if name is not None:
         (of_kind,) = kinds
-        known_name(of_kind.removesuffix("s"), name, [row["name"] for row in found[of_kind]])
+        known_name(_SINGULAR.get(of_kind, of_kind.removesuffix("s")), name, [row["name"] for row in found[of_kind]])
         found = {of_kind: [row | _more(of_kind, name) for row in found[of_kind] if row["name"] == name]}
     if as_json:
         print_document({"schema": "cachestorm/list/1", **found})
@@ -91,10 +98,10 @@ def _print_more(row: Row) -> None:
         print(f"\n{row['about']}")
     print()
     stays = f"; what stays: {', '.join(row['stays'])}" if row["stays"] else ""
-    print(f"expect   {row['expect']}{stays}")
-    for title, values in (("met", row["met"]), ("stands for", row["classes"]), ("needs", row["needs"])):
+    print(f"{'expect':<10} {row['expect']}{stays}")
+    for title, values in (("met", row["met"]), ("hard case", row["classes"]), ("needs", row["needs"])):
         for place, value in enumerate(values):
-            print(f"{'' if place else title:<8} {value}")
+            print(f"{'' if place else title:<10} {value}")
     print("\nmade by, in an empty directory:\n")
     print("\n".join(f"  {command}" for command in row["made"]))
     if row["company"]:
@@ -128,7 +135,12 @@ def _cleaners() -> Rows:
     from simulator.torture.cleaners import SYSTEM  # noqa: PLC0415
 
     rows = [{"name": name, "summary": cleaner.summary} for name, cleaner in CLEANERS.items()]
-    return [*rows, *({"name": name, "summary": summary} for name, (summary, _) in SYSTEM.items())]
+    rows += [{"name": name, "summary": summary} for name, (summary, _) in SYSTEM.items()]
+    return [
+        *rows,
+        {"name": "uv==X.Y.Z", "summary": "`uv cache clean` of any release, e.g. uv==0.13.9; fetched once"},
+        {"name": "pip==X.Y", "summary": "`pip cache purge` of any release, e.g. pip==26.3; fetched once"},
+    ]
 
 
 def _toolchains() -> Rows:

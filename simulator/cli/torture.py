@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from simulator.torture.verdicts import Cell
 
 _TIMEOUT_SECONDS = 30.0
+# As `simulator.torture.random_states.NUMBER_MAX`, which takes a while to load: a test holds the two together.
+RANDOM_MAX = 10_000
 
 
 @click.command(
@@ -50,7 +52,9 @@ _TIMEOUT_SECONDS = 30.0
     metavar="STATE",
     help="Only this state, and leave it for a look: as laid, or as each --cleaner left it. Repeatable.",
 )
-@click.option("--random", "number", type=click.IntRange(min=1), metavar="N", help="N random states in place of those.")
+@click.option(
+    "--random", "number", type=click.IntRange(1, RANDOM_MAX), metavar="N", help="N random states in place of those."
+)
 @click.option("--seed", type=SEED, metavar="S", help="With --random: which ones (default 0).")
 @click.option(
     "--timeout",
@@ -90,19 +94,18 @@ def command(
         raise click.UsageError("--state and --keep exclude each other; --keep runs the states that it names")
     with Interruption() as interruption:
         from simulator.cli.ground import torture_ground  # noqa: PLC0415
-        from simulator.cli.torturing import Wanted, wanted, with_random_states, work  # noqa: PLC0415
+        from simulator.cli.torturing import check_can_write, wanted, with_random_states, work, write_junit  # noqa: PLC0415
 
         with interruption.at_once():
-            chosen: Wanted = wanted(cleaners, states, keep, named=number is None)
-            junit_file = None if junit is None else _open(junit)
+            chosen = wanted(cleaners, states, keep, named=number is None)
+            if junit is not None:
+                check_can_write(junit)
         parent = torture_ground(sandbox)
         if number is not None:
             chosen = with_random_states(chosen, number, seed or 0, interruption)
         outcome = work(chosen, parent, timeout, interruption, show=not as_json or sys.stderr.isatty())
-        if junit_file is not None:
-            from simulator.report.junit import junit as junit_text  # noqa: PLC0415
-
-            _write(junit_file, junit_text(outcome.cells, chosen.groups))
+        if junit is not None:
+            write_junit(junit, outcome, chosen)
         if interruption():
             error = interruption.error()
             error.report = outcome.document()
@@ -124,33 +127,14 @@ def _tell_kept(cells: list[Cell]) -> None:
     from cache_core.errors import shown  # noqa: PLC0415
     from scenarios.states import STATES  # noqa: PLC0415
     from scenarios.states.privileged import FLAGS  # noqa: PLC0415
+    from scenarios.states.shell import quoted  # noqa: PLC0415
 
     for cell in cells:
+        if cell.kept is None and not cell.cleaner:
+            print(f"not kept: {cell.state}: {cell.error}")
         if cell.kept is not None:
             who = f", as {shown(cell.cleaner)} left it" if cell.cleaner else ""
             print(f"kept: {shown(cell.kept)}: {cell.state}{who}")
-            directory = shown(os.path.dirname(cell.kept))
+            directory = quoted(os.path.dirname(cell.kept))
             first = f"chattr -R -f -i -a {directory}; " if FLAGS in STATES[cell.state].recipe().needs else ""
             print(f"  remove it with: {first}cachestorm clean --untagged --remove-root {directory}")
-
-
-def _open(path: str) -> IO[bytes]:
-    from simulator.errors import BadInputError  # noqa: PLC0415
-
-    try:
-        # What is there stays until there is something to take its place.
-        return open(path, "ab")
-    except OSError as error:
-        raise BadInputError("bad-output", path, f"--junit '{path}' cannot be written: {error.strerror}") from error
-
-
-def _write(file: IO[bytes], text: bytes) -> None:
-    from simulator.errors import MachineError  # noqa: PLC0415
-
-    try:
-        with file:
-            if os.path.isfile(file.name):
-                file.truncate(0)
-            file.write(text)
-    except OSError as error:
-        raise MachineError("space", file.name, f"--junit '{file.name}' was not written: {error.strerror}") from error

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 import trio
 
 from cache_core.errors import shown
+from cache_core.kernel import REAL
 from scenarios.states import GROUPS, STATES
 from scenarios.states.privileged import MOUNTS
+from scenarios.states.state import RANDOM
 from simulator.cli.output import note
-from simulator.errors import BadInputError
-from simulator.ground.sandbox import Sandbox
+from simulator.errors import BadInputError, MachineError
 from simulator.naming import unknown_message
 from simulator.report.matrix import Row
 from simulator.torture.bench import Bench
 from simulator.torture.cell import Terms
 from simulator.torture.cleaners import DEFAULT, find_cleaners
-from simulator.torture.verdicts import count
+from simulator.torture.verdicts import VERDICTS, count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +108,7 @@ def wanted(cleaners: Sequence[str], states: Sequence[str], keep: Sequence[str], 
             )
     names = list(cleaners) or ([] if keep else list(DEFAULT))
     ready: list[Cleaner | None] = [*trio.run(partial(find_cleaners, names, note))]
-    return Wanted(chosen, ready or [None], frozenset(keep))
+    return Wanted(chosen, ready or [None], frozenset(state.name for state in chosen) if keep else frozenset())
 
 
 def with_random_states(chosen: Wanted, number: int, seed: int, interruption: Interruption) -> Wanted:
@@ -126,18 +127,28 @@ def with_random_states(chosen: Wanted, number: int, seed: int, interruption: Int
 
 
 def _states(names: Sequence[str]) -> list[State]:
-    groups = {group.name.replace(" ", "-"): group.states for group in GROUPS}
+    groups = {group.name: group.states for group in GROUPS}
     chosen: dict[str, State] = {}
     for name in names:
         if name in STATES:
             chosen[name] = STATES[name]
         elif name in groups:
             chosen.update({state.name: state for state in groups[name]})
+        elif name.startswith(f"{RANDOM}-"):
+            chosen[name] = _random_state(name)
         else:
             message = unknown_message("state", shown(name), [*STATES, *groups], listed=list(groups))
             raise BadInputError("unknown-state", name, message)
     # In one order, whatever the order of the arguments: groups stay together.
-    return [state for state in STATES.values() if state.name in chosen] if names else list(STATES.values())
+    order = {name: place for place, name in enumerate(STATES)}
+    in_order = sorted(chosen.values(), key=lambda state: order.get(state.name, len(order)))
+    return in_order if names else list(STATES.values())
+
+
+def _random_state(name: str) -> State:
+    from simulator.torture import random_states  # noqa: PLC0415 - Hypothesis takes a while
+
+    return random_states.state_by_name(name)
 
 
 def work(chosen: Wanted, parent: str, timeout: float, interruption: Interruption, *, show: bool) -> Outcome:
@@ -148,9 +159,8 @@ def work(chosen: Wanted, parent: str, timeout: float, interruption: Interruption
     """
     outcome = Outcome()
     view = View(sys.stderr) if show else None
-    with Sandbox.create(parent, confined=False) as sandbox:
-        terms = Terms(timeout, os.environ, interruption)
-        bench = Bench(sandbox, terms, chosen.keep, None if view is None else view.before)
+    terms = Terms(timeout, os.environ, interruption)
+    with Bench(os.path.realpath(parent), terms, chosen.keep, None if view is None else view.before) as bench:
         try:
             for cell in bench.run(chosen.states, chosen.cleaners):
                 outcome.cells.append(cell)
@@ -170,25 +180,59 @@ def work(chosen: Wanted, parent: str, timeout: float, interruption: Interruption
 
 
 def _shrink(chosen: Wanted, bench: Bench, outcome: Outcome, view: View | None) -> None:
-    """For each cleaner the first random state that it fails on, made small."""
+    """For each cleaner and each bad verdict the first random state that has it, made small."""
     from simulator.torture import random_states  # noqa: PLC0415 - loaded already
 
     names = [state.name for state in chosen.states]
     for cleaner in chosen.cleaners:
         assert cleaner is not None  # noqa: S101 - random states are not kept
         bad = [cell for cell in outcome.cells if cell.cleaner == cleaner.name and not cell.good]
-        if not bad:
-            continue
-        first = min(bad, key=lambda cell: names.index(cell.state))
-        if view is not None:
-            view.tell(f"shrinking {first.state} for {shown(cleaner.name)}")
-        run = partial(_again, bench, cleaner)
-        index = names.index(first.state)
-        outcome.shrunk.append(random_states.shrink(chosen.trees, index, first, seed_number=chosen.seed, run=run))
+        # The first of each kind, the worst kind first.
+        for verdict in reversed(VERDICTS):
+            first = next((cell for cell in bad if cell.verdict == verdict), None)
+            if first is None:
+                continue
+            if view is not None:
+                view.tell(f"shrinking {first.state} for {shown(cleaner.name)}")
+            run = partial(_again, bench, cleaner)
+            index = names.index(first.state)
+            outcome.shrunk.append(random_states.shrink(chosen.trees, index, first, seed_number=chosen.seed, run=run))
 
 
 def _again(bench: Bench, cleaner: Cleaner, tree: HostileTree) -> Cell | None:
     return bench.one(tree.state("shrinking"), cleaner)
+
+
+def check_can_write(path: str) -> None:
+    """Make sure that a file can be written, and leave what is there as it is.
+
+    Raises:
+        BadInputError: It cannot.
+    """
+    there = os.path.lexists(path)
+    try:
+        with open(path, "ab"):
+            pass
+    except OSError as error:
+        raise BadInputError("bad-output", path, f"--junit '{path}' cannot be written: {error.strerror}") from error
+    if not there:
+        REAL.unlink(path)
+
+
+def write_junit(path: str, outcome: Outcome, chosen: Wanted) -> None:
+    """Write the verdicts as test results.
+
+    Raises:
+        MachineError: There is no room, or the like.
+    """
+    from simulator.report.junit import junit  # noqa: PLC0415 - only who asks for it pays for it
+
+    text = junit([cell for cell in outcome.cells if cell.cleaner], chosen.groups)
+    try:
+        with open(path, "wb") as file:
+            file.write(text)
+    except OSError as error:
+        raise MachineError("space", path, f"--junit '{path}' was not written: {error.strerror}") from error
 
 
 class View:
@@ -204,7 +248,7 @@ class View:
     def before(self, number: int, whole: int, state: State, cleaner: Cleaner | None) -> None:
         """A cell begins."""
         if self._live:
-            who = shown(cleaner.name) if cleaner is not None else "nobody"
+            who = shown(cleaner.name) if cleaner is not None else "to be kept"
             self.tell(
                 f"{number + 1} of {whole}: {state.name}, {who}" + (f"; {self._bad} bad so far" if self._bad else "")
             )
@@ -217,7 +261,7 @@ class View:
         if cell.state != self._state:
             self.clear()
             self._state = cell.state
-        self._line.append(f"{shown(cell.cleaner) or 'nobody'} {cell.verdict}")
+        self._line.append(f"{shown(cell.cleaner)} {cell.verdict}" if cell.cleaner else "laid")
 
     def tell(self, text: str) -> None:
         """What takes long now."""

@@ -38,6 +38,7 @@ SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the usual tmpfs; what is made there i
 SPACE_MIN_BYTES = 48 * 1024 * 1024
 
 _NAME_ATTEMPTS_MAX = 100
+_HOLD = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def default_parent(environment: dict[str, str] | os._Environ[str]) -> str:
@@ -59,8 +60,8 @@ class Sandbox:
     path: str
     _lock_fd: int
     _round: int = 0
-    # Which directories the sandbox and its rounds are, whatever has their paths later.
-    _identities: dict[str, tuple[int, int] | None] = field(default_factory=dict)
+    # The directory and the round's, held open: what runs in a sandbox may move either, and put a link in its place.
+    _held: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def create(cls, parent: str, *, confined: bool = True) -> Sandbox:
@@ -112,47 +113,54 @@ class Sandbox:
                 except FileExistsError:
                     continue
                 undo.pop_all()
-                return cls(path, fd, _identities={path: _identity(path)})
+                return cls(path, fd, _held={path: os.open(path, _HOLD)})
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), parent)
 
     def fresh(self) -> str:
-        """An empty directory for one round; the last round's is removed."""
+        """An empty directory for one round; the last round's is removed.
+
+        Raises:
+            MachineError: something of it cannot be removed, or the sandbox is no longer where it was made.
+        """
         self.clear()
-        self.require_own(self.path)
+        self._require_in_place(self.path)
         self._round += 1
         path = f"{self.path}/{self._round}"
         REAL.mkdir(path)
         REAL.chmod(path, 0o755)
-        self._identities[path] = _identity(path)
+        self._held[path] = os.open(path, _HOLD)
         return path
-
-    def require_own(self, path: str) -> None:
-        """Make sure that a directory is the one that was made here, and no other that has its path now.
-
-        What runs in a sandbox may have moved it, and put a link in its place.
-
-        Raises:
-            MachineError: It is not.
-        """
-        for one in (self.path, path):
-            if self._identities[one] != _identity(one):
-                raise MachineError(
-                    "sandbox-moved",
-                    one,
-                    f"'{one}' is not the directory that was made there: something has moved it; nothing that is there"
-                    " now was removed",
-                )
 
     def clear(self) -> None:
         """Remove what the last round left.
 
         Raises:
-            MachineError: something of it cannot be removed.
+            MachineError: something of it cannot be removed, or it is no longer where it was made.
         """
         path = f"{self.path}/{self._round}"
-        if self._round and os.path.lexists(path):
-            self.require_own(path)
-            _remove(path)
+        if path in self._held:
+            self._require_in_place(path)
+            self._remove_held(path)
+
+    def is_in_place(self, path: str) -> bool:
+        """Whether a directory that was made here is still what has its path."""
+        return _identity(path) == _identity_of(self._held[path])
+
+    def _require_in_place(self, path: str) -> None:
+        for one in (self.path, path):
+            if not self.is_in_place(one):
+                raise MachineError("sandbox-moved", one, f"'{one}' was removed, moved or replaced by what ran in it")
+
+    def _remove_held(self, path: str) -> None:
+        """Remove a directory that was made here, wherever it is now; what has its path instead stays as it is."""
+        in_place = self.is_in_place(path)
+        fd = self._held.pop(path)
+        try:
+            # Without a name it is gone already.
+            if os.fstat(fd).st_nlink:
+                _remove(path if in_place else os.readlink(f"/proc/self/fd/{fd}"))
+        finally:
+            os.close(fd)
 
     def __enter__(self) -> Self:
         return self
@@ -162,14 +170,18 @@ class Sandbox:
     ) -> None:
         try:
             # If something stays, its lock file stays too, free: the next run will try again.
-            if os.path.lexists(self.path):
-                self.require_own(self.path)
-                _remove(self.path)
+            for path in reversed(self._held.copy()):
+                self._remove_held(path)
             # Whatever ran in it may have been there first.
             with contextlib.suppress(FileNotFoundError):
                 REAL.unlink(self.path + _LOCK_SUFFIX)
         finally:
             os.close(self._lock_fd)
+
+
+def _identity_of(fd: int) -> tuple[int, int]:
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from cache_core.errors import shown
+from scenarios.states.state import RANDOM
 from simulator.torture.verdicts import SKIPPED
 
 if TYPE_CHECKING:
@@ -30,11 +31,16 @@ def junit(cells: Sequence[Cell], groups: Mapping[str, str]) -> bytes:
         own = [cell for cell in cells if cell.cleaner == cleaner]
         suite = ET.SubElement(top, "testsuite", {"name": f"torture {shown(cleaner)}", **_counts(own)})
         for cell in own:
-            group = groups.get(cell.state, "random").replace(" ", "-")
+            group = groups.get(cell.state, RANDOM)
             case = ET.SubElement(
                 suite,
                 "testcase",
-                {"classname": f"torture.{group}", "name": cell.state, "time": f"{cell.seconds:.3f}"},
+                # Servers tell cases apart by these two names, across suites.
+                {
+                    "classname": f"torture.{shown(cleaner)}.{group}",
+                    "name": cell.state,
+                    "time": f"{cell.seconds:.3f}",
+                },
             )
             _outcome(case, cell)
     ET.indent(top)
@@ -48,7 +54,8 @@ def _outcome(case: ET.Element, cell: Cell) -> None:
         ET.SubElement(case, "skipped", {"message": error})
     elif not cell.good:
         failure = ET.SubElement(case, "failure", {"type": cell.verdict, "message": error})
-        failure.text = "\n".join(map(shown, cell.harm)) or error
+        made = f"how the state is made: cachestorm list states {cell.state}"
+        failure.text = "\n".join([*(map(shown, cell.harm) if cell.harm else [error]), made])
 
 
 def _counts(cells: Sequence[Cell]) -> dict[str, str]:

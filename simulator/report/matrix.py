@@ -1,11 +1,12 @@
 """States against cleaners as a table: a sign and a word a cell, so that no colour is needed to read it.
 
-Guarantees: 100 columns at most, whatever names there are (more cleaners than fit make further tables); ASCII; plain
-text where the output is no terminal. Costs: nothing.
+Guarantees: 100 columns at most, whatever names there are (more cleaners than fit make further tables), but for shell
+commands, which stay whole; signs in ASCII; plain text where the output is no terminal. Costs: nothing.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cache_core.errors import shown
+from scenarios.states.control import ORDINARY
 from scenarios.states.state import RANDOM
 from simulator.torture.verdicts import CLEAN, FAILED, HARMED, LIED, REPORTED, SKIPPED, TIMEOUT, VERDICTS, count
 from simulator.words import counted
@@ -29,7 +31,8 @@ _CELL = 10
 _NAME_MIN = 22
 _INDENT = "  "
 # Beyond so many, lines about single cells are no help; they are in the document.
-_DETAILS_MAX = 20
+_DETAILS_MAX = 12
+_DETAILS_EACH = 2
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 SIGNS = {CLEAN: "+", REPORTED: "=", SKIPPED: ".", FAILED: "-", LIED: "?", TIMEOUT: "~", HARMED: "!"}
@@ -87,8 +90,7 @@ class Matrix:
         self._details(cells)
         for one in shrunk:
             self._shrunk(one)
-        number = sum(not cell.good for cell in cells)
-        self._line(f"{counted(len(cells), 'cell')}, {number} with a verdict that is not clean, reported or skipped")
+        self._line(_summary(cells))
 
     def _line(self, text: str = "", style: str = "") -> None:
         self._console.print(Text(text, style=style))
@@ -101,7 +103,8 @@ class Matrix:
             fits = len(heading(cleaner)) < _CELL and cleaner.isprintable()
             named[cleaner] = heading(cleaner) if fits else next(letters)
             if not fits:
-                self._line(f"{named[cleaner]}  {shown(cleaner)}")
+                for line in _wrapped(f"{named[cleaner]}  {shown(cleaner)}"):
+                    self._line(line)
         if any(named[cleaner] != heading(cleaner) for cleaner in cleaners):
             self._line()
         return named
@@ -133,13 +136,21 @@ class Matrix:
                 self._line(f"{_INDENT}{word(verdict):<{name - len(_INDENT)}}{told}".rstrip(), _STYLES[verdict])
 
     def _details(self, cells: Sequence[Cell]) -> None:
-        worst = list(VERDICTS)
-        bad = sorted((cell for cell in cells if not cell.good), key=lambda cell: -worst.index(cell.verdict))
-        for cell in bad[:_DETAILS_MAX]:
-            for line in _wrapped(f"{cell.state}, {shown(cell.cleaner)}: {cell.verdict}: {cell.error}"):
-                self._line(line)
-        if len(bad) > _DETAILS_MAX:
-            self._line(f"and {len(bad) - _DETAILS_MAX:,} more; --json has all of them")
+        """The first few of each cleaner and verdict, the worst verdicts first."""
+        told = 0
+        bad = [cell for cell in cells if not cell.good]
+        for verdict in reversed(VERDICTS):
+            for cleaner in dict.fromkeys(cell.cleaner for cell in bad):
+                same = [cell for cell in bad if (cell.cleaner, cell.verdict) == (cleaner, verdict)]
+                few = same if len(bad) <= _DETAILS_MAX else same[:_DETAILS_EACH]
+                told += len(few)
+                for cell in few:
+                    for line in _wrapped(f"{cell.state}, {shown(cleaner)}: {verdict}: {cell.error}"):
+                        self._line(line)
+        if told < len(bad):
+            self._line(f"and {len(bad) - told:,} more; --json has all of them")
+        if any(cell.state == ORDINARY for cell in bad):
+            self._line(f"whoever fails on the state '{ORDINARY}' may have been started wrongly: look at the command")
         for reason in dict.fromkeys(cell.error for cell in cells if cell.verdict == SKIPPED):
             states = dict.fromkeys(cell.state for cell in cells if cell.verdict == SKIPPED and cell.error == reason)
             for line in _wrapped(f"skipped: {', '.join(states)}: {reason}"):
@@ -148,10 +159,17 @@ class Matrix:
             self._line()
 
     def _shrunk(self, one: Shrunk) -> None:
-        self._line(f"{shown(one.cleaner)}: {one.state}, shrunk: {one.cell.verdict}: {one.cell.error}", "bold")
+        for line in _wrapped(f"{shown(one.cleaner)}: {one.state}, shrunk: {one.cell.verdict}: {one.cell.error}"):
+            self._line(line, "bold")
         for command in one.commands:
             self._line(f"{_INDENT}{command}")
         self._line()
+
+
+def _summary(cells: Sequence[Cell]) -> str:
+    counts = Counter(cell.verdict for cell in cells)
+    told = [f"{counts[verdict]:,} {verdict}" for verdict in VERDICTS if counts[verdict]]
+    return f"{counted(len(cells), 'cell')}: {', '.join(told) or 'none'}"
 
 
 def _wrapped(text: str) -> Iterator[str]:

@@ -49,7 +49,7 @@ _LOOK_SECONDS = 0.1
 _READ_BYTES = 1 << 16
 # What a system says when it does not let us make a state; anything else is a failure of ours or of the machine.
 _REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL,
-                       errno.ENODEV, errno.ENOSPC, errno.EUSERS})  # fmt: skip
+                       errno.ENODEV, errno.EUSERS})  # fmt: skip
 # What the parent makes of a failure.
 _NO_ROOM = "space"
 _BUG = "bug"
@@ -209,7 +209,9 @@ def _lay(state: State, place: Place) -> str | None:
             enter_mount_namespace()
         recipe.lay(place)
     except OSError as error:
-        if not needs or error.errno not in _REFUSALS:
+        # A limit on namespaces is told as one on room.
+        refused = error.errno in _REFUSALS or (MOUNTS in needs and error.errno == errno.ENOSPC)
+        if not needs or not refused:
             raise
         wanted = "; ".join(NEEDS[need] for need in sorted(needs))
         return f"it takes {wanted}; this machine says: {error.strerror}"

@@ -34,6 +34,9 @@ SYSTEM = {
     "rm": ("`rm -rf` of this system (torture only)", ("rm", "-rf", CACHE_WORD)),
     "find": ("`find -delete` of this system (torture only)", ("find", CACHE_WORD, "-delete")),
 }
+# What an argument list never holds on purpose, and what is no program.
+_FOR_A_SHELL = frozenset({"&&", "||", "|", "&"})
+_BUILT_IN = frozenset({"cd", "export", "source", ".", "set", "if", "for"})
 DEFAULT = (HARDENED, "rm", "find", RMTREE)
 
 
@@ -75,6 +78,8 @@ async def find_cleaners(names: Sequence[str], tell: Callable[[str], None]) -> li
     """
     # What can be refused at once is, before anything is downloaded.
     ready = {name: _at_once(name) for name in names}
+    for command in filter(None, ready.values()):
+        _tell_of_files(command, tell)
     found = []
     for name in dict.fromkeys(names):
         cleaner = ready[name]
@@ -83,6 +88,13 @@ async def find_cleaners(names: Sequence[str], tell: Callable[[str], None]) -> li
             cleaner = Cleaner(name, real.command, {})
         found.append(cleaner)
     return found
+
+
+def _tell_of_files(cleaner: Cleaner, tell: Callable[[str], None]) -> None:
+    """What names a file here names none where the cleaner is started."""
+    for word in cleaner.words[1:]:
+        if not os.path.isabs(word) and os.path.isfile(word):
+            tell(f"cleaner '{shown(cleaner.name)}' is started elsewhere: write '{shown(word)}' as an absolute path")
 
 
 def _at_once(name: str) -> Cleaner | None:
@@ -108,6 +120,10 @@ def _parse(text: str) -> Cleaner:
         words = tuple(shlex.split(text))
     except ValueError as error:
         raise BadInputError("bad-cleaner", text, f"cleaner '{shown(text)}': {str(error).lower()}") from error
+    for_a_shell = next((word for word in words if word in _FOR_A_SHELL), None)
+    if for_a_shell is not None:
+        told = f"'{for_a_shell}' is for a shell, and none runs it; write sh -c '...' sh {CACHE_WORD}"
+        raise BadInputError("bad-cleaner", text, f"cleaner '{shown(text)}': {told}")
     if not words:
         raise BadInputError("bad-cleaner", text, f"cleaner '{text}' is empty; write a command with {CACHE_WORD}")
     if not any(CACHE_WORD in word for word in words):
@@ -125,7 +141,12 @@ def _command(name: str, words: tuple[str, ...]) -> Cleaner:
     if program is None:
         there = os.path.lexists(words[0]) and "/" in words[0]
         problem = "cannot be executed" if there else "does not exist"
-        told = f"cleaner '{shown(name)}': the program '{shown(words[0])}' {problem}"
+        hint = ""
+        if "=" in words[0]:
+            hint = f"; to set a variable write: env {shown(words[0])} PROGRAM"
+        elif words[0] in _BUILT_IN or words[0].startswith("~"):
+            hint = f"; no shell runs it: write sh -c '...' sh {CACHE_WORD}"
+        told = f"cleaner '{shown(name)}': the program '{shown(words[0])}' {problem}{hint}"
         raise BadInputError("bad-cleaner", name, told)
     # A relative one is meant from here, and is run from elsewhere.
     return Cleaner(name, (os.path.abspath(program), *words[1:]), {})

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,11 +70,13 @@ class Judge:
     def judge(self, ended: Sequence[Ended], timeout_seconds: float) -> Verdict:
         """The verdict on one cleaner, or on several of the same at once; all have ended, or their time was up."""
         harm = neighbours.harm(self._before, self._place)
-        if harm:
-            return Verdict(HARMED, harm[0] + (f" (and {len(harm) - 1} more)" if len(harm) > 1 else ""), tuple(harm))
         late = next((one for one in ended if one.timed_out), None)
+        in_time = f"it did not end within {timeout_seconds:g} s"
+        if harm:
+            more = f" (and {len(harm) - 1} more)" if len(harm) > 1 else ""
+            return Verdict(HARMED, harm[0] + more + (f"; {in_time}" if late is not None else ""), tuple(harm))
         if late is not None:
-            return Verdict(TIMEOUT, f"it did not end within {timeout_seconds:g} s{_flood(late)}")
+            return Verdict(TIMEOUT, in_time + self._last_words(late))
         bad = next((one for one in ended if one.code != 0), None)
         try:
             left = self._what_is_left()
@@ -81,11 +84,16 @@ class Judge:
         except OSError as error:
             left = wrong = f"the cache cannot be looked at any more: {error.strerror}"
         if bad is None:
-            return Verdict(LIED, f"exit code 0, and {left}") if left else Verdict(CLEAN)
+            return Verdict(LIED, f"exit code 0, and {left}{self._last_words(ended[0])}") if left else Verdict(CLEAN)
         if left and self._state.expect == MAY_BE_REPORTED and wrong is None:
             return Verdict(REPORTED)
         told = wrong or left or "the cache is empty, which it calls a failure"
         return Verdict(FAILED, f"{self._ending(bad)}; {told}{_flood(bad)}")
+
+    def _last_words(self, ended: Ended) -> str:
+        """What it printed last, where that is all that it said."""
+        said = self._telling_line(ended)
+        return (f"; it said: {said}" if said else "") + _flood(ended)
 
     def _why_not_reported(self, ended: Sequence[Ended]) -> str | None:
         """What is wrong with what was left and named; None when it is as it must be."""
@@ -116,12 +124,15 @@ class Judge:
 
     def _ending(self, ended: Ended) -> str:
         """How a cleaner that did not succeed ended, and what it said."""
-        said = _telling_line(ended.output.decode(errors="backslashreplace"))
-        # Where the place is changes from run to run.
-        said = said.replace(self._place.cache, "<cache>").replace(f"{self._place.root}/", "")
+        said = self._telling_line(ended)
         if ended.code < 0:
             return f"ended by {_signal_name(-ended.code)}" + (f": {said}" if said else "")
         return f"exit code {ended.code}" + (f": {said}" if said else ", and nothing printed")
+
+    def _telling_line(self, ended: Ended) -> str:
+        said = _telling_line(ended.output.decode(errors="backslashreplace"))
+        # Where the place is changes from run to run.
+        return said.replace(self._place.cache, "<cache>").replace(f"{self._place.root}/", "")
 
     def _what_is_left(self) -> str:
         """What there is instead of an empty cache; empty when it is one."""
@@ -141,7 +152,7 @@ class Judge:
         for name in os.listdir(self._directory):
             path = f"{self._directory}/{name}"
             # What the place holds beside the cache has been looked at.
-            if path != self._place.root and os.path.isdir(path):
+            if path != self._place.root and stat.S_ISDIR(os.lstat(path).st_mode):
                 for one in remnants(path):
                     if one.identity in self._laid:
                         return f"{name}/{one.path}"

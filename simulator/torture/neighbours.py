@@ -3,7 +3,7 @@
 Looked at: the directory that holds the cache, its names, and everything below what is beside the cache: type, inode,
 mode, owner, size, content, attributes, times of modification and change, number of names, target of a link. Not looked
 at: number of names and time of change of a file that has a name in the cache, which that name changes by right when it
-goes; what a state keeps for itself (`place.ASIDE`).
+goes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cache_core.errors import shown
-from scenarios.states.place import ASIDE, CACHE
+from scenarios.states.place import CACHE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,18 +89,16 @@ def look(place: Place) -> dict[str, Seen]:
     """
     found = {".": _see(place.root, holds_cache=True)}
     for name in os.listdir(place.root):
-        if name not in (CACHE, ASIDE):
+        if name != CACHE:
             found[name] = _see(f"{place.root}/{name}")
-    if ASIDE in os.listdir(place.root):
-        # A state's own: what is in it may change, but not who it is.
-        found[ASIDE] = _see(place.aside, holds_cache=True)
-    for path in _below(place.outside):
-        found[os.path.relpath(path, place.root)] = _see(path)
+    for directory in (place.outside, place.aside):
+        for path in _below(directory):
+            found[os.path.relpath(path, place.root)] = _see(path)
     return found
 
 
 def _below(directory: str) -> Iterator[str]:
-    if os.path.islink(directory):
+    if os.path.islink(directory) or not os.path.lexists(directory):
         return
     for base, directories, files in os.walk(directory, onerror=_raise):
         for name in directories + files:

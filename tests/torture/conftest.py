@@ -1,11 +1,11 @@
 """A bench in memory, for cells without the command line."""
 
 import os
+from dataclasses import replace
 
 import pytest
 import trio
 
-from simulator.ground.sandbox import Sandbox
 from simulator.torture.bench import Bench
 from simulator.torture.cell import Terms
 from simulator.torture.cleaners import find_cleaners
@@ -15,13 +15,16 @@ SECONDS_MAX = 60.0
 
 
 @pytest.fixture
-def torture(ground):
+def torture(tmp_path):
     """What comes of a cleaner on a state; afterwards nothing is left."""
-    with Sandbox.create(ground, confined=False) as sandbox:
+    place = tmp_path / "place"
+    place.mkdir()
+    with Bench(str(place), Terms(SECONDS_MAX, os.environ, lambda: False)) as bench:
 
         def run(state, cleaner, timeout=SECONDS_MAX):
             (found,) = trio.run(find_cleaners, [cleaner], lambda line: None)
-            return Bench(sandbox, Terms(timeout, os.environ, lambda: False)).one(state, found)
+            bench.terms = replace(bench.terms, timeout_seconds=timeout)
+            return bench.one(state, found)
 
         yield run
-    assert not os.path.lexists(sandbox.path)
+    assert os.listdir(place) == []

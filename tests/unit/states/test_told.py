@@ -14,11 +14,12 @@ SUMMARY_CHARACTERS_MAX = 200
 MET = re.compile(r"CVE-\d{4}-\d{4,}|[\w.-]+/[\w.-]+(#[1-9]\d*)?")
 LIMITS = {"nofile", "fsize"}
 GROUP_NAMES = [
+    "control",
     "modes",
     "depth",
     "names",
     "nodes",
-    "links out",
+    "links-out",
     "root",
     "locks",
     "live",
@@ -36,7 +37,7 @@ def paths_of(state):
     return {entry.path for entry in state.recipe().entries() if hasattr(entry, "path")}
 
 
-def test_there_are_eleven_groups():
+def test_there_are_eleven_groups_and_the_control():
     assert [group.name for group in GROUPS] == GROUP_NAMES
     assert all(group.states for group in GROUPS)
 

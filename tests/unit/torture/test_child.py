@@ -8,6 +8,7 @@ import time
 import pytest
 
 from simulator.torture.child import HEAD_BYTES_MAX, run_side_by_side
+from tests.support.lives import lives
 
 pytestmark = pytest.mark.slow
 
@@ -29,15 +30,6 @@ def run(*command, copies=1, limits=None, timeout=SECONDS_MAX, directory="/"):
 
 def python(program, **options):
     return run(sys.executable, "-I", "-S", "-c", program, **options)
-
-
-def runs(pid):
-    """Whether a process is more than the body of one that nobody has reaped yet."""
-    try:
-        with open(f"/proc/{pid}/status") as file:
-            return "State:\tZ" not in file.read()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_code_and_output_of_both_streams():
@@ -127,7 +119,7 @@ while not os.path.exists({str(told)!r}) or not open({str(told)!r}).read():
     assert ended.code == 0
     assert ended.seconds < SECONDS_MAX
     deadline = time.monotonic() + SECONDS_MAX
-    while runs(told.read_text()):
+    while lives(told.read_text()):
         assert time.monotonic() < deadline, "it lives"
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from simulator.cli.torture import RANDOM_MAX
 from simulator.torture import random_states
 from simulator.torture.verdicts import CLEAN, FAILED, LIED, Cell
 
@@ -16,6 +17,10 @@ def has_fifo(tree):
     return any("mkfifo" in command for command in tree.commands())
 
 
+def test_the_command_line_knows_how_many_there_are():
+    assert RANDOM_MAX == random_states.NUMBER_MAX
+
+
 @pytest.fixture(scope="module")
 def trees():
     return random_states.draw(40, 7)
@@ -25,6 +30,8 @@ def test_the_same_seed_is_the_same_trees(trees):
     assert len(trees) == 40
     assert random_states.draw(40, 7) == trees
     assert random_states.draw(40, 8) != trees
+    assert random_states.draw(7, 7) == trees[:7]
+    assert random_states.state_by_name("random-7-39").recipe().commands() == trees[39].commands()
     assert len(set(trees)) > 30
 
 

@@ -15,6 +15,9 @@ from cache_core.removal import remove_tree
 from scenarios.states import STATES
 from simulator.torture.verdicts import VERDICTS
 from tests.support.command import ENTRY, ROOT, cachestorm
+from tests.support.tools_store import tools_store
+
+__all__ = ["tools_store"]
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +51,7 @@ def test_a_good_cleaner(place):
     assert [line.split() for line in lines[1:5]] == [
         ["modes"], ["mode-0200", "+clean"], ["root"], ["tag-missing", "=reported"],
     ]  # fmt: skip
-    assert lines[-1] == "2 cells, 0 with a verdict that is not clean, reported or skipped"
+    assert lines[-1] == "2 cells: 1 clean, 1 reported"
     assert done.stderr == "mode-0200: hardened clean\ntag-missing: hardened reported\n"
 
 
@@ -58,7 +61,7 @@ def test_a_bad_one(place):
     assert re.search(r"^A  true \{cache\}$", done.stdout, re.MULTILINE)
     assert re.search(r"^  mode-0200 +\?lied +-failed$", done.stdout, re.MULTILINE)
     assert "mode-0200, true {cache}: lied: exit code 0, and 12 entries are left" in done.stdout
-    assert done.stdout.endswith("2 cells, 2 with a verdict that is not clean, reported or skipped\n")
+    assert done.stdout.endswith("2 cells: 1 failed, 1 lied\n")
 
 
 def test_the_document(place):
@@ -76,7 +79,7 @@ def test_the_document(place):
 
 
 def test_no_line_is_wider_than_a_hundred_columns(place):
-    names = [f"sh -c 'exit {number}' sh-{'x' * 60} {{cache}}" for number in range(9)]
+    names = [f"sh -c 'exit {number}' sh-{'x' * 200} {{cache}}" for number in range(9)]
     arguments = [word for name in [*names, "hardened"] for word in ("--cleaner", name)]
     done = torture(place, *arguments, "--state", "link-where-a-directory-was", "--state", "deep-and-shut")
     assert max(map(len, done.stdout.splitlines())) <= 100
@@ -86,7 +89,7 @@ def test_no_line_is_wider_than_a_hundred_columns(place):
 def test_a_group_is_all_of_its_states(place):
     told = document(place, "--cleaner", "true {cache}", "--state", "links-out", code=1)
     assert [cell["state"] for cell in told["cells"]] == [
-        state.name for state in STATES.values() if state.group == "links out"
+        state.name for state in STATES.values() if state.group == "links-out"
     ]
 
 
@@ -100,12 +103,31 @@ def test_junit(place, tmp_path):
     suites = top.findall("testsuite")
     assert [suite.get("name") for suite in suites] == [f"torture {cleaner}", "torture hardened"]
     case = suites[0].find("testcase")
-    assert (case.get("classname"), case.get("name")) == ("torture.modes", "mode-0200")
+    assert (case.get("classname"), case.get("name")) == (f"torture.{cleaner}.modes", "mode-0200")
     assert case.find("failure").get("type") == "failed"
     assert r"error: \x01 \x1b[31m" in case.find("failure").get("message")
     assert suites[1].find("testcase").find("failure") is None
     assert int(top.get("failures")) == len(top.findall(".//failure"))
     assert int(top.get("skipped")) == len(top.findall(".//skipped"))
+
+
+def test_a_group_is_kept_for_a_look(place):
+    told = document(place, "--keep", "quantity", code=0)
+    assert [kept["state"] for kept in told["kept"]] == [
+        state.name for state in STATES.values() if state.group == "quantity"
+    ]
+    for kept in told["kept"]:
+        assert os.path.isdir(f"{kept['path']}/cache")
+        remove_tree(os.path.dirname(kept["path"]))
+
+
+def test_what_cannot_be_laid_is_not_kept(place):
+    done = torture(place, "--keep", "devices", "--keep", "fifos")
+    assert done.returncode == 0
+    if "not kept: devices: it takes device nodes: root; this machine says: " in done.stdout:
+        assert [name for name in os.listdir(place) if "devices" in name] == []
+    for name in os.listdir(place):
+        remove_tree(f"{place}/{name}")
 
 
 def test_a_state_is_kept_for_a_look(place):
@@ -142,8 +164,8 @@ def test_random_states(place):
     told = document(place, *arguments, code=1)
     assert len(told["cells"]) == 24
     assert told["counts"]["hardened"] == {"clean": 12}
-    (shrunk,) = told["shrunk"]
-    first = next(cell for cell in told["cells"] if cell["verdict"] != "clean")
+    shrunk = told["shrunk"][-1]
+    first = next(cell for cell in told["cells"] if cell["verdict"] == shrunk["verdict"])
     assert (shrunk["cleaner"], shrunk["state"], shrunk["verdict"]) == ("rmtree", first["state"], first["verdict"])
     again = document(place, *arguments, code=1)
     assert [cell["verdict"] for cell in again["cells"]] == [cell["verdict"] for cell in told["cells"]]
@@ -165,12 +187,12 @@ def test_random_states(place):
         (["--cleaner", ""], "cleaner '' is empty; write a command with {cache}"),
         (["--cleaner", "hardend"], "unknown cleaner 'hardend'; nearest: hardened"),
         (["--state", "mode-020"], "unknown state 'mode-020'; nearest: mode-0200"),
-        (["--state", "xyzzy"], "unknown state 'xyzzy'; known: modes, depth, names"),
+        (["--state", "xyzzy"], "unknown state 'xyzzy'; known: control, modes, depth, names"),
         (["--keep", "mode-020"], "unknown state 'mode-020'; nearest: mode-0200"),
         (["--keep", "no-space"], "--keep 'no-space': its mounts go with the run"),
         (["--cleaner", "a\nb {cache}"], r"cleaner 'a\nb {cache}': the program 'a' does not exist"),
         (["--seed", "3"], "--seed 3 goes with --random N"),
-        (["--random", "0"], "Invalid value for '--random': 0 is not in the range x>=1"),
+        (["--random", "0"], "Invalid value for '--random': 0 is not in the range 1<=x<=10000"),
         (["--random", "3", "--state", "modes"], "--random 3 and --state or --keep exclude each other"),
         (["--keep", "fifos", "--state", "modes"], "--state and --keep exclude each other"),
         (["--timeout", "soon"], "'soon' is no duration"),
@@ -210,6 +232,91 @@ def test_it_leaves_no_notes_where_we_are(place, tmp_path):
     assert os.listdir(work) == []
 
 
+def test_a_random_state_is_the_same_by_its_name(place):
+    told = document(place, "--random", "12", "--seed", "5", "--cleaner", "rmtree", code=1)
+    bad = next(cell for cell in told["cells"] if cell["verdict"] != "clean")
+    again = document(place, "--state", bad["state"], "--cleaner", "rmtree", code=1)
+    assert [(cell["state"], cell["verdict"]) for cell in again["cells"]] == [(bad["state"], bad["verdict"])]
+    wrong = torture(place, "--state", "random-5")
+    assert (wrong.returncode, wrong.stderr) == (
+        2, "cachestorm: unknown state 'random-5'; random states are called random-SEED-N, N below 10,000\n",
+    )  # fmt: skip
+
+
+def test_what_is_for_a_shell_is_refused(place):
+    for command, told in (
+        ("rm -rf {cache} && true", "'&&' is for a shell, and none runs it; write sh -c '...' sh {cache}"),
+        ("X={cache} tool", "the program 'X={cache}' does not exist; to set a variable write: env X={cache} PROGRAM"),
+        ("cd {cache}", "the program 'cd' does not exist; no shell runs it: write sh -c '...' sh {cache}"),
+    ):
+        done = torture(place, "--cleaner", command)
+        assert (done.returncode, done.stderr) == (2, f"cachestorm: cleaner '{command}': {told}\n")
+
+
+def test_a_file_that_is_here_and_not_there(place, tmp_path):
+    (tmp_path / "clean.py").write_text("")
+    done = torture(place, "--cleaner", f"{sys.executable} clean.py {{cache}}", "--state", "ordinary", cwd=tmp_path)
+    assert "is started elsewhere: write 'clean.py' as an absolute path" in done.stderr
+    assert done.returncode == 1
+    assert "whoever fails on the state 'ordinary' may have been started wrongly: look at the command" in done.stdout
+
+
+def test_what_it_said_last_is_told(place):
+    told = document(place, "--cleaner", "sh -c 'echo really remove? aborted' {cache}", "--state", "ordinary", code=1)
+    assert told["cells"][0]["error"].endswith("; it said: really remove? aborted")
+
+
+def test_real_tools_and_models_are_cleaners(place, tools_store):
+    names = ("uv==0.13.9", "pip==26.3", "model:uv-0.13.9")
+    arguments = [word for name in names for word in ("--cleaner", name)]
+    told = document(place, *arguments, "--state", "mode-0000", "--state", "files-without-modes", code=1)
+    verdicts = {(cell["state"], cell["cleaner"]): cell["verdict"] for cell in told["cells"]}
+    assert [verdicts["mode-0000", name] for name in names] == ["failed"] * 3
+    assert [verdicts["files-without-modes", name] for name in names] == ["clean"] * 3
+
+
+def test_uv_changes_files_outside_through_links(place, tools_store):
+    """What hard cases were measured to be, and why `harmed` is a verdict (astral-sh/uv, defect of 0.13.9)."""
+    states = ("link-in-read-only", "hard-link-in-read-only", "hard-links-in-shut", "links-in-shut-directories")
+    arguments = [word for name in states for word in ("--state", name)]
+    told = document(place, "--cleaner", "uv==0.13.9", *arguments, code=1)
+    assert {cell["state"]: cell["verdict"] for cell in told["cells"]} == dict.fromkeys(states, "harmed")
+    assert all("outside/read-only: mode was 0444, is 0666" in cell["harm"] for cell in told["cells"])
+
+
+def test_progress_on_a_terminal_goes_away(place):
+    reading, writing = os.openpty()
+    command = [
+        sys.executable,
+        "-c",
+        ENTRY,
+        "torture",
+        "--sandbox",
+        place,
+        "--cleaner",
+        "true {cache}",
+        "--state",
+        "quantity",
+    ]
+    with subprocess.Popen(
+        command, stderr=writing, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": ROOT}
+    ) as process:
+        os.close(writing)
+        told = b""
+        try:
+            while piece := os.read(reading, 65_536):
+                told += piece
+        except OSError:
+            # EIO: nobody has the terminal open any more.
+            pass
+        os.close(reading)
+        assert process.stdout.read().endswith("6 cells: 6 lied\n")
+    shown = told.decode().split("\r\x1b[K")
+    assert shown[0] == shown[-1] == ""
+    assert shown[1] == "1 of 6: files-20000, true {cache}"
+    assert shown[6] == "6 of 6: buckets-1000, true {cache}; 5 bad so far"
+
+
 def test_very_many_cleaners_have_letters_of_their_own(place):
     names = [f"sh -c 'exit {number}' a-long-name {{cache}}" for number in range(30)]
     done = torture(place, *(word for name in names for word in ("--cleaner", name)), "--state", "fifos")
@@ -217,17 +324,26 @@ def test_very_many_cleaners_have_letters_of_their_own(place):
     assert (len(letters), len(set(letters))) == (30, 30)
 
 
-def test_a_sandbox_that_was_moved_is_not_followed(place, tmp_path):
-    """What is in its place now is not removed, whatever it is."""
+MOVED = "sh -c 'd=$(cd $1/{up} && pwd -P); mv $d {away}; ln -s {precious} $d' sh {{cache}}"
+REMOVED = "sh -c 'd=$(cd $1/{up} && pwd -P); chmod -R u+rwx $d; rm -rf $d' sh {{cache}}"
+
+
+@pytest.mark.parametrize("up", ["..", "../..", "../../.."], ids=["stage", "round", "sandbox"])
+@pytest.mark.parametrize("attack", [MOVED, REMOVED], ids=["moved", "removed"])
+def test_what_is_above_the_cache_is_taken_away(place, tmp_path, attack, up):
+    """It is harm, the next cell goes on in a new place, and what stands there instead is not touched."""
     precious = tmp_path / "precious"
     (precious / "1" / "stage").mkdir(parents=True)
     (precious / "1" / "file").touch()
     away = tmp_path / "away"
-    program = f"sh -c 'd=$(dirname $(dirname $(dirname $1))); mv $d {away}; ln -s {precious} $d' sh {{cache}}"
-    done = torture(place, "--cleaner", program, "--state", "mode-0500", "--json")
-    assert done.returncode == 3
-    assert "something has moved it" in done.stderr
+    bad = attack.format(up=up, away=away, precious=precious)
+    states = ("--state", "mode-0200", "--state", "hard-links")
+    told = document(place, "--cleaner", bad, "--cleaner", "hardened", *states, code=1)
+    assert [cell["verdict"] for cell in told["cells"]] == ["harmed", "clean"] * 2
     assert (precious / "1" / "file").exists()
+    if up != "..":
+        # Wherever it was moved to, it is gone.
+        assert not away.exists()
     remove_tree(str(away))
     for name in os.listdir(place):
         (place / name).unlink()
@@ -298,21 +414,19 @@ def test_as_root_a_round_that_was_moved_is_not_followed(place, tmp_path):
     precious.mkdir()
     (precious / "file").touch()
     os.chown(precious / "file", 1234, 1234)
-    away = tmp_path / "away"
-    program = f"sh -c 'd=$(dirname $(dirname $1)); mv $d {away}; ln -s {precious} $d' sh {{cache}}"
-    done = torture(place, "--cleaner", program, "--state", "sticky-file-of-another", "--json")
-    assert done.returncode == 3
+    bad = MOVED.format(up="../..", away=tmp_path / "away", precious=precious)
+    told = document(place, "--cleaner", bad, "--state", "sticky-file-of-another", code=1)
+    assert told["cells"][0]["verdict"] == "harmed"
     assert (precious / "file").stat().st_uid == 1234
+    assert not (tmp_path / "away").exists()
 
 
 @pytest.mark.root
 def test_as_root_what_could_be_inherited_is_not(place):
-    program = "sh -c 'grep -h Cap /proc/self/status; exit 9' {cache}"
+    program = "sh -c 'grep ^Cap /proc/self/status | grep -c 0000000000000000; exit 9' {cache}"
     inherit = ("setpriv", "--inh-caps", "+chown,+sys_admin,+linux_immutable")
-    told = document(place, "--cleaner", program.replace("exit 9", "grep -c 0000000000000000 /proc/self/status; exit 9"),
-                    "--state", "mode-0200", code=1, prefix=inherit)  # fmt: skip
-    # Five sets, and the mask of blocked signals may be empty as well; what is printed last is the number.
-    assert int(re.search(r"exit code 9: (\d+);", told["cells"][0]["error"])[1]) >= 5
+    told = document(place, "--cleaner", program, "--state", "mode-0200", code=1, prefix=inherit)
+    assert told["cells"][0]["error"].startswith("exit code 9: 5; ")
 
 
 @pytest.mark.root
