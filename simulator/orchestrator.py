@@ -11,7 +11,7 @@ import contextlib
 import functools
 import os
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from cache_core.errors import CacheError
@@ -48,6 +48,7 @@ from simulator.outcome import (
     RunReport,
     Violation,
 )
+from simulator.scenario import Expect, Scenario, Schedule
 from simulator.strategies import STRATEGIES
 from simulator.token import Token
 from simulator.verdict import cleaner_outcome, emptied, judged, read_residue
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
     from simulator.engine.kernel import GatedKernel
     from simulator.engine.trace import RawStep
     from simulator.ground.sandbox import Sandbox
-    from simulator.scenario import Scenario
     from simulator.strategies.base import Strategy
 
 UMASK = 0o022
@@ -145,7 +145,26 @@ async def run(scenario: Scenario, seed: int, sandbox: Sandbox, options: Options 
     options = options or Options()
     strategy = STRATEGIES[scenario.schedule.strategy](scenario.schedule)
     with _umask():
+        rehearsed = getattr(strategy, "rehearsed", None)
+        if rehearsed:
+            rehearsed(await _length_alone(scenario, sandbox, options))
         return await _Run(scenario, seed, sandbox, options, strategy).make()
+
+
+# Of the scenario that was rehearsed last: a thousand seeds of it need one rehearsal.
+_rehearsed: dict[Scenario, int] = {}
+
+
+async def _length_alone(scenario: Scenario, sandbox: Sandbox, options: Options) -> int:
+    """How many steps the storm makes with everybody one after another; the same for every seed."""
+    alone = replace(scenario, random_faults=(), cleaners_after=(), schedule=Schedule("replay"), expect=Expect())
+    if alone not in _rehearsed:
+        in_order = STRATEGIES["replay"](alone.schedule)
+        how = Options(interrupted=options.interrupted, bare=options.bare)
+        length = await _Run(alone, 0, sandbox, how, in_order).rehearse()
+        _rehearsed.clear()
+        _rehearsed[alone] = length
+    return _rehearsed[alone]
 
 
 @contextlib.contextmanager
@@ -185,6 +204,13 @@ class _Run:
                 await self._play_cleaner(current, name)
         self._sandbox.clear()
         return self._report(middle)
+
+    async def rehearse(self) -> int:
+        """The storm alone, unseen and unjudged: how many steps it makes."""
+        current = self._begin_round(1)
+        await self._play(current, self._storm_parties(current), self._strategy, "rehearsal")
+        self._sandbox.clear()
+        return len(current.steps)
 
     def _begin_round(self, number: int) -> _Round:
         root = self._sandbox.fresh()

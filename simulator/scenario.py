@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from simulator.manifest import FILE_MODE, BuildSpec
+from simulator.strategies.pct import DEPTH
 from simulator.strategies.staggered import START_GAP
 from simulator.strategies.sticky import SWITCH_PROBABILITY
 
@@ -36,6 +37,7 @@ class Schedule:
         switch_probability: of ``sticky``.
         start_gap: of ``sticky``: mean number of steps between two arrivals.
         quantum: of ``round-robin``.
+        depth: of ``pct``.
         segments: of ``replay``: a schedule in segments.
     """
 
@@ -44,6 +46,7 @@ class Schedule:
     start_gap: int = START_GAP
     quantum: int = 1
     segments: str = ""
+    depth: int = DEPTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,9 @@ class Scenario:
         for package in resolved["packages"]:
             del package["source"]
             _leave_out_defaults(package)
+        if self.schedule.depth == DEPTH:
+            # Younger than tokens that must hold.
+            del resolved["schedule"]["depth"]
         resolved["toolchain_revision"] = toolchain_revision
         resolved["python"] = python
         text = json.dumps(resolved, sort_keys=True, separators=(",", ":"))

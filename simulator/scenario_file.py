@@ -27,6 +27,7 @@ from simulator.naming import known_name, unknown_message
 from simulator.oracles import ORACLES
 from simulator.scenario import BUILDS_MAX, Expect, Scenario, Schedule
 from simulator.strategies import SAMPLERS
+from simulator.strategies.pct import DEPTH, DEPTH_MAX
 from simulator.strategies.staggered import START_GAP
 from simulator.strategies.sticky import SWITCH_PROBABILITY
 
@@ -105,6 +106,15 @@ class _Schedule(_Table):
     switch_probability: Probability = SWITCH_PROBABILITY
     start_gap: Annotated[int, pydantic.Field(ge=0, le=STEPS_MAX)] = START_GAP
     quantum: Annotated[int, pydantic.Field(ge=1)] = 1
+    depth: Annotated[int, pydantic.Field(ge=1, le=DEPTH_MAX)] = DEPTH
+
+    @pydantic.field_validator("depth", mode="after")
+    @classmethod
+    def _of_pct(cls, value: int, info: pydantic.ValidationInfo) -> int:
+        strategy = info.data.get("strategy", "pct")
+        if strategy != "pct":
+            raise ValueError(f"{value} goes with the strategy pct, not '{strategy}'")
+        return value
 
 
 class _Cleaners(_Table):
@@ -295,6 +305,7 @@ def _resolve(name: str, origin: str, file: _File) -> Scenario:
             switch_probability=file.schedule.switch_probability,
             start_gap=file.schedule.start_gap,
             quantum=file.schedule.quantum,
+            depth=file.schedule.depth,
         ),
         faults=tuple(parse_fault(spec) for spec in storm.faults),
         random_faults=tuple(RandomFaults(item.action, item.share, *item.steps) for item in file.random_faults),

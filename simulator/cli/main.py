@@ -31,6 +31,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _COMMANDS = {
     "demo": "simulator.cli.demo",
     "run": "simulator.cli.run",
+    "explore": "simulator.cli.explore",
     "replay": "simulator.cli.replay",
     "clean": "simulator.cli.clean",
     "audit": "simulator.cli.audit",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import re
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from simulator.cli.durations import seconds_of
+from simulator.cli.overrides import Overrides
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +74,20 @@ def debug_option() -> Decorator:
 
 
 def override_options() -> Decorator:
-    """What a run may have different from its scenario file; a replay must be given the same."""
+    """What a run may have different from its scenario file, as one argument `overrides`; a replay must be given it."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def with_overrides(**values: Any) -> Any:
+            overrides = Overrides(**{field.name: values.pop(field.name) for field in dataclasses.fields(Overrides)})
+            return function(overrides=overrides, **values)
+
+        return _override_options()(with_overrides)
+
+    return decorate
+
+
+def _override_options() -> Decorator:
     return _all(
         click.option("--builds", type=click.IntRange(min=0), metavar="N", help="How many installs side by side."),
         click.option(
@@ -97,6 +113,15 @@ def override_options() -> Decorator:
             multiple=True,
             metavar="NAME",
             help="Run this cleaner after the storm instead of the scenario's. Repeatable.",
+        ),
+        click.option(
+            "--cache-lock/--no-cache-lock",
+            default=None,
+            help="Whether installs hold the cache's lock, whatever scenario and protocol say.",
+        ),
+        click.option("--strategy", metavar="S", help="Who picks who moves: sticky, random, pct or round-robin."),
+        click.option(
+            "--depth", type=click.IntRange(min=1), metavar="D", help="With --strategy pct: how deep (default 3)."
         ),
     )
 

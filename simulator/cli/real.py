@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simulator.cli.output import note
+from simulator.cli.overrides import Overrides
 from simulator.cli.packages import MANIFEST_SUFFIX, is_path
 from simulator.cli.running import Runner, Watcher, until_interrupted
 from simulator.errors import BadInputError
@@ -19,7 +20,6 @@ from simulator.tools.signals import check_signals
 from simulator.tools.storm import TIMEOUT_SECONDS, RealOptions, RealStorms
 
 if TYPE_CHECKING:
-    from simulator.cli.scenarios import Overrides
     from simulator.cli.signals import Interruption
     from simulator.ground.sandbox import Sandbox
     from simulator.orchestrator import Observer
@@ -84,14 +84,22 @@ def real_runs(
 
     Raises:
         BadInputError: no such tool, a fault that cannot be a signal, or a directory that cannot be made.
-        click.UsageError: a protocol for a tool that has its own.
+        click.UsageError: a protocol or a lock for a tool that has its own; a strategy.
     """
     made = parse_tool(tool)
+    if made.own_protocol and overrides.cache_lock is not None:
+        (option,) = Overrides(cache_lock=overrides.cache_lock).options()
+        raise click.UsageError(
+            f"{option}: {made.name} has its own locks; {option} goes with --tool build, or with no --tool"
+        )
     if made.own_protocol and overrides.protocol is not None:
         raise click.UsageError(
             f"--protocol '{overrides.protocol}': {made.name} has its own way to share a cache; --protocol goes with"
             " --tool build, or with no --tool"
         )
+    if overrides.strategy is not None or overrides.depth is not None:
+        option, value = Overrides(strategy=overrides.strategy, depth=overrides.depth).options()[:2]
+        raise click.UsageError(f"{option} '{value}': real installs move when they like; leave out {option}, or --tool")
     check_signals(overrides.faults)
     options = RealOptions(
         timeout_seconds=TIMEOUT_SECONDS if timeout is None else timeout,

@@ -13,8 +13,8 @@ from simulator.cli.parameters import debug_option, examples, ground_options, jso
 from simulator.cli.signals import Interruption
 
 if TYPE_CHECKING:
+    from simulator.cli.overrides import Overrides
     from simulator.cli.running import Runner
-    from simulator.cli.scenarios import Overrides
     from simulator.explain import Story
     from simulator.outcome import RunReport
     from simulator.scenario import Scenario
@@ -54,12 +54,7 @@ def command(
     explain: bool,
     against: str | None,
     scenario: str | None,
-    builds: int | None,
-    protocol: str | None,
-    toolchain: str | None,
-    package: str | None,
-    faults: tuple[str, ...],
-    cleaners: tuple[str, ...],
+    overrides: Overrides,
     sandbox: str | None,
     pace: float,
     as_json: bool,
@@ -74,10 +69,8 @@ def command(
         from simulator.cli.ground import go_on_confined, prepare_ground  # noqa: PLC0415
         from simulator.cli.run import view_for  # noqa: PLC0415
         from simulator.cli.running import play  # noqa: PLC0415
-        from simulator.cli.scenarios import Overrides  # noqa: PLC0415
         from simulator.cli.tokens import read_token, read_trace  # noqa: PLC0415
 
-        overrides = Overrides(builds, protocol, toolchain, faults, cleaners, package)
         with interruption.at_once():
             wanted = read_token(token)
             resolved = scenario_of(wanted, scenario, overrides)

@@ -23,8 +23,8 @@ from simulator.cli.parameters import (
 from simulator.cli.signals import Interruption
 
 if TYPE_CHECKING:
+    from simulator.cli.overrides import Overrides
     from simulator.cli.running import Runner
-    from simulator.cli.scenarios import Overrides
     from simulator.outcome import RunReport
     from simulator.report.live import View
     from simulator.report.summary import Summary
@@ -59,12 +59,7 @@ def command(
     seed: int | None,
     seeds: range | None,
     until_violation: bool,
-    builds: int | None,
-    protocol: str | None,
-    toolchain: str | None,
-    package: str | None,
-    faults: tuple[str, ...],
-    cleaners: tuple[str, ...],
+    overrides: Overrides,
     sandbox: str | None,
     pace: float,
     tool: str | None,
@@ -87,9 +82,8 @@ def command(
     with Interruption() as interruption:
         from simulator.cli.ground import go_on_confined, prepare_ground  # noqa: PLC0415
         from simulator.cli.running import Runner, play  # noqa: PLC0415
-        from simulator.cli.scenarios import Overrides, resolve  # noqa: PLC0415
+        from simulator.cli.scenarios import resolve  # noqa: PLC0415
 
-        overrides = Overrides(builds, protocol, toolchain, faults, cleaners, package)
         with interruption.at_once():
             resolved = resolve(scenario, overrides)
             real = None

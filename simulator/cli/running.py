@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import trio
 
 from simulator.cli.output import note
+from simulator.explorer import explore
 from simulator.ground.sandbox import Sandbox
 from simulator.orchestrator import Options, run
 from simulator.solo import solo
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from simulator.actors.toolchains.base import Toolchain
     from simulator.cli.signals import Interruption
     from simulator.engine.actor import Shown
+    from simulator.explorer import Exploration
     from simulator.fidelity import Row
     from simulator.manifest import SdistManifest
     from simulator.orchestrator import Observer, RealCleaning
@@ -135,6 +137,27 @@ class Runner:
             if view is not None:
                 view.end()
             raise self._interruption.error() from None
+
+    async def explore(
+        self,
+        scenario: Scenario,
+        *,
+        schedules: int,
+        budget_seconds: float,
+        first_seed: int,
+        observer: Callable[[int, int, float], None],
+    ) -> Exploration:
+        """Many runs, at full speed; a signal ends them early, and what they found is returned."""
+        return await explore(
+            scenario,
+            schedules=schedules,
+            budget_seconds=budget_seconds,
+            sandbox=self._sandbox,
+            first_seed=first_seed,
+            observer=observer,
+            interrupted=self._interruption,
+            real_cleaners=await self._real_cleaners(scenario),
+        )
 
     async def _real_cleaners(self, scenario: Scenario) -> RealCleaning | None:
         """The real programs among the scenario's cleaners, made ready once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cache_core.protocols import PROTOCOLS
@@ -14,41 +14,12 @@ from simulator.errors import BadInputError
 from simulator.naming import known_name
 from simulator.scenario import BUILDS_MAX
 from simulator.scenario_file import cache_lock_default, check_fault, load_scenario
+from simulator.strategies import SAMPLERS
+from simulator.strategies.pct import DEPTH, DEPTH_MAX
 
 if TYPE_CHECKING:
-    from simulator.scenario import Scenario
-
-
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """What the command line has different from the scenario file.
-
-    Attributes:
-        builds, protocol, toolchain: None to leave as it is.
-        package: installed alone, instead of what the scenario installs: a name or the path of an sdist.
-        faults: injected as well.
-        cleaners: instead of the scenario's after the storm; none to leave them.
-    """
-
-    builds: int | None = None
-    protocol: str | None = None
-    toolchain: str | None = None
-    faults: tuple[str, ...] = ()
-    cleaners: tuple[str, ...] = ()
-    package: str | None = None
-
-    def options(self) -> list[str]:
-        """As the command line takes them."""
-        words = []
-        for name in ("builds", "protocol", "toolchain", "package"):
-            value = getattr(self, name)
-            if value is not None:
-                words += [f"--{name}", str(value)]
-        for fault in self.faults:
-            words += ["--fault", fault]
-        for cleaner in self.cleaners:
-            words += ["--cleaner", cleaner]
-        return words
+    from simulator.cli.overrides import Overrides
+    from simulator.scenario import Scenario, Schedule
 
 
 def resolve(name_or_file: str, overrides: Overrides) -> Scenario:
@@ -66,12 +37,15 @@ def resolve(name_or_file: str, overrides: Overrides) -> Scenario:
         scenario = replace(scenario, builds=overrides.builds)
     if overrides.protocol is not None:
         scenario = _with_protocol(scenario, known_name("protocol", overrides.protocol, PROTOCOLS))
+    if overrides.cache_lock is not None:
+        scenario = replace(scenario, cache_lock=overrides.cache_lock)
     if overrides.toolchain is not None:
         scenario = replace(scenario, toolchain=known_name("toolchain", overrides.toolchain, TOOLCHAINS))
     if overrides.package is not None:
         scenario = replace(scenario, packages=(source_distribution(overrides.package),))
     if overrides.cleaners:
         scenario = _with_cleaners(scenario, overrides.cleaners)
+    scenario = replace(scenario, schedule=_with_strategy(scenario.schedule, overrides.strategy, overrides.depth))
     parties = (scenario.builds, scenario.cleaners_during, scenario.cleaners_after)
     faults = tuple(check_fault(spec, *parties) for spec in overrides.faults)
     return replace(scenario, faults=(*scenario.faults, *faults))
@@ -102,3 +76,21 @@ def _with_protocol(scenario: Scenario, protocol: str) -> Scenario:
     usual = scenario.cache_lock == cache_lock_default(scenario.protocol)
     lock = cache_lock_default(protocol) if usual else scenario.cache_lock
     return replace(scenario, protocol=protocol, cache_lock=lock)
+
+
+def _with_strategy(schedule: Schedule, strategy: str | None, depth: int | None) -> Schedule:
+    """The same parameters under another strategy; the depth goes with one of them."""
+    if strategy is not None:
+        strategy = known_name("strategy", strategy, SAMPLERS)
+        schedule = replace(schedule, strategy=strategy, depth=schedule.depth if strategy == "pct" else DEPTH)
+    if depth is None:
+        return schedule
+    if schedule.strategy != "pct":
+        raise BadInputError(
+            "bad-depth",
+            str(depth),
+            f"--depth {depth} goes with --strategy pct, not '{schedule.strategy}'; give that, or leave out --depth",
+        )
+    if depth > DEPTH_MAX:
+        raise BadInputError("bad-depth", str(depth), f"--depth {depth}: at most {DEPTH_MAX}")
+    return replace(schedule, depth=depth)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulator.strategies.pct import Pct
+from simulator.strategies.random_walk import RandomWalk
 from simulator.strategies.replay import Replay
 from simulator.strategies.round_robin import RoundRobin
 from simulator.strategies.staggered import Staggered
@@ -18,8 +20,12 @@ if TYPE_CHECKING:
 # What a scenario may name; each is made from the scenario's schedule.
 SAMPLERS: dict[str, Callable[[Schedule], Strategy]] = {
     "sticky": lambda schedule: Staggered(Sticky(schedule.switch_probability), schedule.start_gap),
+    "random": lambda schedule: RandomWalk(),  # noqa: ARG005 - it has nothing to be told
+    "pct": lambda schedule: Pct(schedule.depth),
     "round-robin": lambda schedule: RoundRobin(schedule.quantum),
 }
+# Of these, the ones with which each seed is an interleaving of its own.
+SEEDED = ("sticky", "random", "pct")
 # What a run may use: `replay` comes with a token.
 STRATEGIES: dict[str, Callable[[Schedule], Strategy]] = {
     **SAMPLERS,
@@ -29,6 +35,8 @@ STRATEGIES: dict[str, Callable[[Schedule], Strategy]] = {
 # For people (`cachestorm list strategies`).
 STRATEGY_SUMMARIES = {
     "sticky": "actors arrive one by one; the current one goes on, and with a small probability another takes over",
+    "random": "whoever can move, each alike, at each step",
+    "pct": "random priorities, and a few random steps at which the highest becomes the lowest (--depth D - 1 of them)",
     "round-robin": "everybody in turn, a fixed number of steps each",
     "replay": "a recorded schedule, segment by segment (from a token)",
 }

@@ -4,7 +4,7 @@
 moves, with everything a sampler or a reduction can want in reach: each actor's pending call, and the steps made
 so far. `end` closes the run (DPOR finds its races there, a portfolio learns).
 
-A strategy that must look at every step (exhaustive search, PCT) has no `quiet_steps`. One that has drawn how long the
+A strategy that must look at every step (exhaustive search) has no `quiet_steps`. One that has drawn how long the
 current actor goes on says so there, and is not asked again until then: most steps of a sticky walk cost no choice at
 all. Positions are counted in `steps`, never in calls of `choose`: an actor that stands still makes no step when it is
 chosen, and one that ends may leave a step behind.
@@ -64,3 +64,10 @@ class ForesightedStrategy(Strategy, Protocol):
 
         That is: as long as it can move, and nobody becomes able to move who was not. It will not be asked before.
         """
+
+
+class RehearsedStrategy(Strategy, Protocol):
+    """A strategy that has to know beforehand how long a run is, roughly."""
+
+    def rehearsed(self, steps: int) -> None:
+        """So many steps the same storm makes, with everybody one after another; told before the first `begin`."""

@@ -297,3 +297,34 @@ def test_a_machine_that_runs_out_is_not_taken_for_the_race(scenario, ground):
 def test_an_injected_lack_of_space_is_no_lack_of_the_machine(scenario, ground):
     report = go(replace(scenario, faults=(parse_fault("build-1:unpack+20:ENOSPC"),)), ground)
     assert report.builds[0].failure.injected
+
+
+def test_a_rehearsal_is_made_once_and_no_seed_depends_on_what_ran_before(scenario, ground, monkeypatch):
+    pct = replace(scenario, schedule=Schedule("pct"))
+    rehearsed = []
+    play = orchestrator._Run.rehearse
+
+    async def rehearse(self):
+        rehearsed.append(await play(self))
+        return rehearsed[-1]
+
+    monkeypatch.setattr(orchestrator._Run, "rehearse", rehearse)
+    monkeypatch.setattr(orchestrator, "_rehearsed", {})
+    first = [go(pct, ground, Options(bare=True), seed).token for seed in (3, 4)]
+    assert len(rehearsed) == 1
+    # One build alone makes 1,717 steps; the second finds its wheel.
+    assert 1717 < rehearsed[0] < 2 * 1717
+    # Neither its cleaners, nor a deeper schedule, nor another host needs another rehearsal; another scenario does.
+    go(replace(pct, cleaners_after=(), schedule=Schedule("pct", depth=5)), ground)
+    assert len(rehearsed) == 1
+    go(replace(pct, builds=1), ground)
+    assert len(rehearsed) == 2
+    assert [go(pct, ground, None, seed).token for seed in (4, 3)] == first[::-1]
+    assert rehearsed[2:] == rehearsed[:1]
+
+
+def test_an_interrupt_ends_a_rehearsal(scenario, ground, monkeypatch):
+    monkeypatch.setattr(orchestrator, "_rehearsed", {})
+    with pytest.raises(KeyboardInterrupt):
+        go(replace(scenario, schedule=Schedule("pct")), ground, Options(interrupted=lambda: True))
+    assert orchestrator._rehearsed == {}

@@ -212,3 +212,43 @@ def test_a_cleaner_compiles_nothing(tmp_path):
     text = GOOD.replace("builds = 2", 'builds = 2\nfaults = ["cleaner:10:build-error"]')
     with pytest.raises(BadInputError, match="only a build can have a build-error"):
         load_scenario(write(tmp_path, text + '[cleaners]\nafter = ["hardened"]\n'))
+
+
+# As they were before the schedule had a depth: tokens that people have pasted must hold.
+DIGESTS = {
+    "issue-3515": "e7591894",
+    "issue-3515-loop": "0676e916",
+    "issue-3515-small": "c683ef6c",
+    "pip-in-place": "a7138902",
+    "stress": "af55ce01",
+}
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+def test_the_digest_of_a_shipped_scenario_stays(name):
+    assert scenario_digest(load_scenario(name)) == DIGESTS[name]
+
+
+def test_a_depth_that_is_not_the_default_is_another_run(tmp_path):
+    digests = [
+        scenario_digest(load_scenario(write(tmp_path, f'{GOOD}[schedule]\nstrategy = "pct"\n{depth}')))
+        for depth in ("", "depth = 3", "depth = 4")
+    ]
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ('strategy = "pct"\ndepth = 0', "schedule.depth: Input should be greater than or equal to 1 (is 0)"),
+        ('strategy = "pct"\ndepth = 17', "schedule.depth: Input should be less than or equal to 16 (is 17)"),
+        ("depth = 4", "schedule.depth: 4 goes with the strategy pct, not 'sticky'"),
+        ('strategy = "pcd"\ndepth = 4', "schedule.strategy: unknown strategy 'pcd'; nearest: pct"),
+        ('strategy = "replay"', "schedule.strategy: unknown strategy 'replay'"),
+    ],
+)
+def test_a_wrong_depth_or_strategy_is_named(tmp_path, schedule, expected):
+    with pytest.raises(BadInputError) as caught:
+        load_scenario(write(tmp_path, f"{GOOD}[schedule]\n{schedule}\n"))
+    (line,) = caught.value.message.splitlines()
+    assert expected in line

@@ -77,7 +77,8 @@ def test_what_a_lonely_build_prints_is_the_same_every_time(cachestorm, mine, san
 
 
 def test_an_override_of_the_protocol_brings_its_lock(mine):
-    from simulator.cli.scenarios import Overrides, resolve
+    from simulator.cli.overrides import Overrides
+    from simulator.cli.scenarios import resolve
 
     assert resolve(str(mine), Overrides()).cache_lock
     assert not resolve(str(mine), Overrides(protocol="shared")).cache_lock

@@ -1,0 +1,66 @@
+"""Each strategy finds the poisoning of the report at its smallest, or is known not to.
+
+Measured over seeds 0 to 999 of `issue-3515-small` (two builds): 32 runs poison under sticky (its switch probability is
+0.1), 7 under pct of depth 3, 5 of depth 5, none of depth 2 (it takes two changes at least) and none under random.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import trio
+
+from simulator import orchestrator
+from simulator.explorer import explore
+from simulator.ground.sandbox import Sandbox
+from simulator.orchestrator import Options
+from simulator.scenario_file import load_scenario
+from tests.conftest import GROUND
+
+pytestmark = pytest.mark.slow
+
+
+def small(strategy, depth=3):
+    scenario = load_scenario("issue-3515-small")
+    return replace(scenario, schedule=replace(scenario.schedule, strategy=strategy, depth=depth))
+
+
+def first_poisoning(scenario, schedules):
+    """The number of the first run that poisons, if there is one."""
+
+    async def main():
+        with Sandbox.create(GROUND) as sandbox:
+            for seed in range(schedules):
+                report = await orchestrator.run(scenario, seed, sandbox, Options(bare=True))
+                if report.residue.poisoned:
+                    return seed + 1
+            return None
+
+    return trio.run(main)
+
+
+def outcomes(scenario, schedules):
+    async def main():
+        with Sandbox.create(GROUND) as sandbox:
+            found = await explore(scenario, schedules=schedules, budget_seconds=600, sandbox=sandbox)
+            return {item.signature for item in found.outcomes}
+
+    return trio.run(main)
+
+
+# So many that none of them poisons with a probability below 1e-6, at the shares measured: 0.968 ** 425 and so on. The
+# seeds are fixed, so what passes once passes again, until somebody changes a strategy, the scenario or the toolchain.
+@pytest.mark.parametrize(
+    ("strategy", "depth", "schedules"), [("sticky", 3, 425), ("pct", 3, 1970), ("pct", 5, 2760)]
+)  # fmt: skip
+def test_the_poisoning_is_found(strategy, depth, schedules):
+    assert first_poisoning(small(strategy, depth), schedules) is not None
+
+
+def test_a_sticky_walk_finds_more_than_the_others_and_all_that_they_find():
+    # The last new one of a thousand comes in run 198.
+    by_sticky = outcomes(small("sticky"), 200)
+    assert len(by_sticky) >= 12
+    for strategy in ("random", "pct"):
+        assert outcomes(small(strategy), 200) < by_sticky
