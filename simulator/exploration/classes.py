@@ -21,7 +21,7 @@ Cost: steps x keys of a step x actors; no pairs.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.exploration.footprints import footprints
 from simulator.exploration.keys import EVERYTHING, WRITE
@@ -58,57 +58,41 @@ def clocks(actors: Sequence[str], touched: Sequence[Footprint]) -> Iterator[Cloc
     places = {name: place for place, name in enumerate(sorted(set(actors)))}
     nothing: Clock = (0,) * len(places)
     last = [nothing] * len(places)
-    groups: dict[Key, _Group] = {}
     floor = nothing
+    groups: dict[Key, _Group] = {}
     for actor, footprint in zip(actors, touched, strict=True):
         place = places[actor]
-        clock = _later(last[place], floor)
-        if EVERYTHING in footprint:
-            for other in last:
-                clock = _later(clock, other)
+        everything = EVERYTHING in footprint
+        before = [last[place], floor, *(last if everything else ())]
         for key, kind in footprint.items():
             group = groups.get(key)
             if group is not None:
-                clock = _later(clock, group.before(kind))
-        clock = (*clock[:place], clock[place] + 1, *clock[place + 1 :])
-        if EVERYTHING in footprint:
+                before.append(group.earlier if kind == group.kind != WRITE else group.inside)
+        latest = list(map(max, *before))
+        latest[place] += 1
+        clock = last[place] = tuple(latest)
+        if everything:
             floor = clock
         for key, kind in footprint.items():
             group = groups.get(key)
-            groups[key] = _Group(kind, clock, nothing) if group is None else group.with_step(kind, clock)
-        last[place] = clock
+            if group is None:
+                groups[key] = _Group(kind, clock, nothing)
+            elif kind == group.kind != WRITE:
+                groups[key] = _Group(kind, tuple(map(max, group.inside, clock)), group.earlier)
+            else:
+                groups[key] = _Group(kind, clock, group.inside)
         yield clock
 
 
-class _Group:
+class _Group(NamedTuple):
     """The latest steps that touched one key in one way, and commute; a write is alone.
 
-    Args:
+    Attributes:
         kind: the way.
         inside: what comes before any of them, themselves included.
         earlier: what comes before all of them because of this key.
     """
 
-    __slots__ = ("_earlier", "_inside", "_kind")
-
-    def __init__(self, kind: str, inside: Clock, earlier: Clock) -> None:
-        self._kind = kind
-        self._inside = inside
-        self._earlier = earlier
-
-    def _takes(self, kind: str) -> bool:
-        return kind == self._kind != WRITE
-
-    def before(self, kind: str) -> Clock:
-        """What comes before a step that touches the key now."""
-        return self._earlier if self._takes(kind) else self._inside
-
-    def with_step(self, kind: str, clock: Clock) -> _Group:
-        """The latest group after it."""
-        if self._takes(kind):
-            return _Group(kind, _later(self._inside, clock), self._earlier)
-        return _Group(kind, clock, self._inside)
-
-
-def _later(one: Clock, other: Clock) -> Clock:
-    return one if one is other else tuple(map(max, one, other))
+    kind: str
+    inside: Clock
+    earlier: Clock

@@ -265,13 +265,19 @@ class Copy:
             for actor in self.actors.values()
             for fd, path in actor.descriptors.items()
         ]
-        found = []
-        self._take_directory(self.top, found, locks=locks)
+        found = {}
+        self._look(self.top, found)
+        first, left = {}, []
+        for path, status in sorted(found.items()):
+            content = None if stat.S_ISDIR(status.st_mode) else content_of(path, status.st_mode, locks=locks)
+            alias = first.setdefault(status.st_ino, path)
+            left.append((path[len(self.top) :], alias[len(self.top) :], self._status(status), content))
+        for path, status in sorted(found.items(), reverse=True):
+            (os.rmdir if stat.S_ISDIR(status.st_mode) else os.unlink)(path)
         for actor in self.actors.values():
             for fd in actor.descriptors:
                 os.close(fd)
-        first = {}
-        return held, [(path, first.setdefault(inode, path), *rest) for path, inode, *rest in sorted(found)]
+        return held, left
 
     def _descriptor(self, actor, fd, path):
         status = os.fstat(fd)
@@ -282,20 +288,14 @@ class Copy:
             content = os.pread(fd, 100, 0) if flags & os.O_ACCMODE != os.O_WRONLY else None
         return actor.name, str(path), self._status(status), flags, offset, content
 
-    def _take_directory(self, directory, found, *, locks):
+    def _look(self, directory, found):
+        """The status of everything below; every directory is open afterwards."""
         os.chmod(directory, 0o700)
         for name in os.listdir(directory):
             path = f"{directory}/{name}"
-            status = os.lstat(path)
+            status = found[path] = os.lstat(path)
             if stat.S_ISDIR(status.st_mode):
-                self._take_directory(path, found, locks=locks)
-                what = None
-                os.rmdir(path)
-            else:
-                what = content_of(path, status.st_mode, locks=locks)
-            found.append((path[len(self.top) :], status.st_ino, self._status(status), what))
-        for name in os.listdir(directory):
-            os.unlink(f"{directory}/{name}")
+                self._look(path, found)
 
 
 def entry_of(item):

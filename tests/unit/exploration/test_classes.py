@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
+import shutil
 from dataclasses import replace
+from functools import partial
 from itertools import combinations, pairwise
 
 import pytest
@@ -11,9 +15,11 @@ import pytest
 from simulator.exploration.classes import clocks, trace_class
 from simulator.exploration.footprints import footprints
 from simulator.exploration.keys import EVERYTHING, conflict
+from simulator.hosts.bare import BareHost
 from simulator.scenario import Schedule
 from simulator.scenario_file import load_scenario
 from simulator.schedule import format_segments, segments_of
+from tests.support.arena import Arena
 from tests.support.runs import run_seeds
 
 
@@ -133,3 +139,66 @@ def test_a_run_whose_independent_steps_are_exchanged_is_the_same_run(small, grou
         (replayed,) = storms(scenario, [0], ground)
         assert replayed == wanted
         assert trace_class(replayed) == trace_class(run)
+
+
+class Choices:
+    """A strategy that makes given choices, then the first one each time, and counts what it could have chosen."""
+
+    def __init__(self, given):
+        self._given = given
+        self.made = []
+
+    def begin(self, actors, steps, randomness):
+        return True
+
+    def choose(self, enabled, current):
+        place = len(self.made)
+        self.made.append((self._given[place] if place < len(self._given) else 0, len(enabled)))
+        return enabled[self.made[-1][0]]
+
+
+def every_run(make):
+    """All interleavings: `make` plays one with a strategy."""
+    given = []
+    while given is not None:
+        strategy = Choices(given)
+        yield make(strategy)
+        made = strategy.made
+        deepest = max((place for place, (choice, among) in enumerate(made) if choice + 1 < among), default=None)
+        given = None if deepest is None else [*(choice for choice, _ in made[:deepest]), made[deepest][0] + 1]
+
+
+def attempt(kernel, operation, *arguments):
+    with contextlib.suppress(OSError):
+        return getattr(kernel, operation)(*arguments)
+
+
+def build(kernel, cache, name):
+    attempt(kernel, "mkdir", f"{cache}/w")
+    attempt(kernel, "mkdir", f"{cache}/w/{name}")
+    attempt(kernel, "lstat", f"{cache}/w/{name}")
+
+
+def clean(kernel, cache):
+    for name in attempt(kernel, "listdir", f"{cache}/w") or ():
+        attempt(kernel, "rmdir", f"{cache}/w/{name}")
+    attempt(kernel, "rmdir", f"{cache}/w")
+
+
+@pytest.mark.slow
+def test_all_runs_of_a_class_see_and_leave_the_same(tmp_path):
+    def make(strategy):
+        cache = str(tmp_path / "cache")
+        functions = {name: partial(build, cache=cache, name=name) for name in ("build-1", "build-2")}
+        arena = Arena(tmp_path, functions | {"cleaner": partial(clean, cache=cache)}, strategy=strategy, host=BareHost)
+        arena.run()
+        left = tuple(sorted(path for path, _, _ in os.walk(cache)))
+        shutil.rmtree(cache)
+        results = tuple(sorted(arena.steps, key=lambda item: item[0]))
+        return trace_class(arena.steps), (results, left)
+
+    ends, runs = {}, 0
+    for name, end in every_run(make):
+        runs += 1
+        assert ends.setdefault(name, end) == end
+    assert (runs, len(ends), len({left for _, left in ends.values()})) == (908, 76, 4)
