@@ -16,6 +16,7 @@ Where it is wider than needed:
 - rmdir is an add to the directory's own meta, so it conflicts with whoever looks for names there by a descriptor;
 - utime counts as a write of the content as well: either sets the modification time;
 - a link that a call may have followed or not (O_NOFOLLOW is not in the record) counts for both;
+- all that lies outside of the sandbox is one object, and a change of a name or a mode there concerns every step;
 - descriptors: see `simulator.exploration.descriptors`. Where a call changed the tree and not even the shadow knows at
   which of two places, or the record contradicts it, that step and all later ones conflict with every step.
 
@@ -34,7 +35,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from simulator.engine.faults import AFTER, BEFORE, BUILD_ERROR, KILL
-from simulator.engine.paths import Relative
+from simulator.engine.paths import OUTSIDE, Relative
 from simulator.engine.step import UNLOCK
 from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, OPEN, OPENDIR, TRUNCATED, Step
 from simulator.exploration.descriptors import Descriptors
@@ -90,6 +91,7 @@ class Follower:
 
     def __init__(self, start: Start | None = None, cache: str = CACHE) -> None:
         self._tree = Tree(cache, start)
+        self._outside = (entry(self._tree.outside.number, OUTSIDE), meta(self._tree.outside.number))
         self._descriptors = Descriptors()
         self._lost = False
         self._touched: Footprint = {}
@@ -123,9 +125,8 @@ class Follower:
                 self._lost = True
         if self._lost:
             return {EVERYTHING: WRITE}
-        outside = self._tree.outside.number
-        if any(number == outside and kind != READ for (_, number, _), kind in self._touched.items()):
-            # The sandbox is in there.
+        if any(self._touched.get(key) == WRITE for key in self._outside):
+            # The way to the sandbox is in there.
             self._touch(EVERYTHING, WRITE)
         return self._touched
 
@@ -271,7 +272,9 @@ class Follower:
         sources = self._places(step, step.path)
         place = self._place(step, step.target or "")
         if place is None:
-            self._look_at_refusal(step, [source.node for source in sources])
+            # Whether a last link was followed depends on a flag.
+            led = [self._follow(source).node for source in sources]
+            self._look_at_refusal(step, [*(source.node for source in sources), *led])
             return
         node = sources[0].node
         if len(sources) != 1 or node is None or node.kind == LINK:

@@ -111,6 +111,10 @@ ROWS = [
         IN_D | {"read entry cache/e", "read entry d/f", "read meta e", "read moves"},
     ),
     (step("link", "d/f", "n"), IN_D | {"read entry d/f", "add meta f", "write entry cache/n", "add listing cache"}),
+    (
+        step("link", "l", "e/n", fails=errno.EACCES),
+        IN_E | {"read entry cache/l", "read meta l", "read entry cache/d", "read meta d", "read entry e/n"},
+    ),
     (step("stat", "d/f"), IN_D | {"read entry d/f"} | SEES_F),
     (step("stat", "d"), {"read entry cache/d", "read meta d"}),
     (step("stat", "l"), {"read entry cache/l", "read entry cache/d", "read meta d"}),
