@@ -15,7 +15,7 @@ Source: A. Mazurkiewicz, "Concurrent program schemes and their interpretations" 
 systems" (1989). What differs: a key has adds beside reads and writes. Reads since the last add or write form a group,
 and so do adds; a step depends on the whole group before its own, so each key needs two clocks, and no step is compared
 with another.
-Cost: steps x keys of a step x actors; no pairs.
+Cost: steps x keys of a step x actors; no pairs. 10 to 30 us a step, besides the footprints.
 """
 
 from __future__ import annotations

@@ -47,6 +47,11 @@ BY_DESCRIPTOR = {
     "flock": 4, "scandir_fd": 2, "mount_id": 1, "give_up": 1,
 }  # fmt: skip
 WEIGHTS = BY_PATH | BY_TWO_PATHS | OF_PATH | BY_DESCRIPTOR
+# What an operation takes besides.
+MORE = {
+    "open": "flags", "mkdir": "mode", "chmod": "mode", "utime": "times", "read": "length", "write": "bytes",
+    "fchmod": "mode", "chmod_descriptor": "mode",
+}  # fmt: skip
 HISTORY = {"open": 12, "flock": 3, "rename": 4, "mkdir": 2, "fork": 1, "chmod": 2, "unlink": 1, "rmdir": 1, "utime": 1}
 
 
@@ -216,10 +221,7 @@ class Copy:
         if operation == "symlink":
             led = arguments["target"]
             return kernel.symlink(self.root + led if led.startswith("/") else led, path, dir_fd=at)
-        more = {
-            "open": (arguments["flags"],), "mkdir": (arguments["mode"],), "chmod": (arguments["mode"],),
-            "utime": (arguments["times"],),
-        }.get(operation, ())  # fmt: skip
+        more = [arguments[MORE[operation]]] if operation in MORE else []
         return getattr(kernel, operation)(path, *more, dir_fd=at)
 
     def _where(self, fds, place, path):
@@ -235,11 +237,11 @@ class Copy:
             return kernel.openat2(arguments["at"][1], flags, arguments["resolve"], dir_fd=fd)
         if operation == "scandir_fd":
             return list(kernel.scandir(fd))
-        more = {
-            "read": (arguments["length"],), "write": (arguments["bytes"],), "fchmod": (arguments["mode"],),
-            "chmod_descriptor": (arguments["mode"],), "fchown": (-1, os.getegid()),
-            "flock": (arguments["lock"] | fcntl.LOCK_NB,),
-        }.get(operation, ())  # fmt: skip
+        if operation == "fchown":
+            return kernel.fchown(fd, -1, os.getegid())
+        if operation == "flock":
+            return kernel.flock(fd, arguments["lock"] | fcntl.LOCK_NB)
+        more = [arguments[MORE[operation]]] if operation in MORE else []
         return getattr(kernel, operation)(fd, *more)
 
     def _shown(self, result):
