@@ -281,6 +281,10 @@ class Follower:
             # Whether it is the link that got a second name depends on a flag.
             raise _LostTrackError(step.path)
         self._touch(meta(node.number), ADD)
+        above = sources[0].directory
+        if above is not None and not node.certain:
+            # That it is there is known from here on, and what is learned from a look would depend on who looks first.
+            self._touch(entry(above.number, sources[0].name), WRITE)
         self._name(place, node)
 
     def _unlink(self, step: Step) -> None:
