@@ -337,7 +337,8 @@ class Follower:
         sources, targets = self._places(step, step.path), self._places(step, step.target or "")
         places = [*sources, *targets]
         self._look_at_refusal(step, [place.node for place in places])
-        parents = {place.directory for place in places}
+        # A path that leads nowhere fails before that.
+        parents = {place.directory for place in places} - {None}
         for source in sources:
             if source.node is not None and source.node.may_be_directory and len(parents) > 1:
                 # Whether it may get another `..` is asked before whether the target is empty.
