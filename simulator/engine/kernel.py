@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from cache_core.kernel import REAL
 from simulator.engine.gate import EVENT
 from simulator.engine.listing import sorted_entries
+from simulator.engine.paths import Relative
 from simulator.engine.quiet import KINDS, quiet_calls
 from simulator.engine.step import UNLOCK, StallRequested, Stepper
 from simulator.engine.trace import LIST_DESCRIPTOR, LIST_PATH
@@ -117,10 +118,11 @@ class Calls(Stepper):
     def symlink(self, src: str, dst: str, target_is_directory: bool = False, *, dir_fd: int | None = None) -> Any:
         """As `Kernel.symlink`; the step's path is the link, its target where it leads."""
         del target_is_directory
-        target = self._paths.shown(os.fsdecode(src))
-        return self._make(
-            ("symlink", self._name(dst, dir_fd), target, None, None, REAL.symlink, (src, dst), _at(dir_fd))
-        )
+        link, led = self._name(dst, dir_fd), os.fsdecode(src)
+        target = self._paths.shown(led)
+        if not led.startswith("/"):
+            target = Relative(target, os.path.dirname(link), led)
+        return self._make(("symlink", link, target, None, None, REAL.symlink, (src, dst), _at(dir_fd)))
 
     def readlink(self, path: str, *, dir_fd: int | None = None) -> Any:
         """As `Kernel.readlink`."""
@@ -171,7 +173,9 @@ class Calls(Stepper):
 
     def chmod_descriptor(self, fd: int, mode: int) -> Any:
         """As `Kernel.chmod_descriptor`."""
-        return self._make(("chmod", self._of(fd), None, mode, None, REAL.chmod_descriptor, (fd, mode), None))
+        shown = self._of(fd)
+        pinned = Relative(shown, shown, "")
+        return self._make(("chmod", pinned, None, mode, None, REAL.chmod_descriptor, (fd, mode), None))
 
     def utime(
         self,

@@ -6,8 +6,37 @@ Each answer is kept: builds ask for the same few thousand paths again and again.
 from __future__ import annotations
 
 import os
+from typing import Self
 
 OUTSIDE = "<outside>"
+
+
+class Relative(str):
+    """A path as it is shown that was not resolved from the top: it looks like any other, and remembers its beginning.
+
+    Who only reads a trace sees no difference (equality, hash, `ascii`, JSON); who asks which objects a call went
+    through must know it. Lost when a trace is written to a file.
+
+    Attributes:
+        directory: the path, as shown, by which the descriptor was opened that resolution started at; for where a
+            symbolic link leads, the directory that the link is in.
+        name: what was resolved from there; empty for the descriptor's own object.
+    """
+
+    __slots__ = ("directory", "name")
+
+    directory: str
+    name: str
+
+    def __new__(cls, shown: str, directory: str, name: str) -> Self:
+        """As any other path, and where it came from."""
+        path = super().__new__(cls, shown)
+        path.directory = directory
+        path.name = name
+        return path
+
+    def __reduce__(self) -> tuple[type[Relative], tuple[str, str, str]]:
+        return Relative, (str(self), self.directory, self.name)
 
 
 class _Inside(dict[str, str]):
@@ -21,7 +50,11 @@ class _Inside(dict[str, str]):
         self._directory = directory
 
     def __missing__(self, name: str) -> str:
-        shown = self[name] = self._paths.below(self._directory, os.fsdecode(name))
+        decoded = os.fsdecode(name)
+        shown = self._paths.below(self._directory, decoded)
+        if not decoded.startswith("/"):
+            shown = Relative(shown, self._directory, decoded)
+        self[name] = shown
         return shown
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from cache_core.kernel import REAL
 from simulator.engine.clock import Status
 from simulator.engine.listing import GatedListing, sorted_entries
-from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, OPEN, OPENDIR
+from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, OPEN, OPENDIR, TRUNCATED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,15 +37,17 @@ _new = tuple.__new__
 _name_of = attrgetter("name")
 
 
-class _Kinds(dict[int, tuple[str, bool]]):
-    """Flags of open(2), with the name of the operation and whether it changes a file; filled as they come."""
+class _Kinds(dict[int, tuple[str, bool, str | None]]):
+    """Flags of open(2): the name of the operation, whether it changes a file, its detail; filled as they come."""
 
-    def __missing__(self, flags: int) -> tuple[str, bool]:
+    def __missing__(self, flags: int) -> tuple[str, bool, str | None]:
         if flags & os.O_CREAT:
             operation = CREATE_EXCL if flags & _CREATES_EXCLUSIVELY == _CREATES_EXCLUSIVELY else CREATE
         else:
             operation = OPENDIR if flags & os.O_DIRECTORY else OPEN
-        kind = self[flags] = operation, bool(flags & (os.O_CREAT | os.O_TRUNC))
+        # That a file is opened for reading or for writing tells nobody that it was emptied.
+        detail = TRUNCATED if operation == OPEN and flags & os.O_TRUNC else None
+        kind = self[flags] = operation, bool(flags & (os.O_CREAT | os.O_TRUNC)), detail
         return kind
 
 
@@ -167,11 +169,11 @@ def _open(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
             failed((name, phase, KINDS[flags][0], shown, None, None, error.errno, None, None), error)
             raise
         else:
-            operation, changes = KINDS[flags]
+            operation, changes, detail = KINDS[flags]
             descriptors[fd] = shown
             if changes:
                 modified[shown] = len(steps)
-            record((name, phase, operation, shown, None, None, None, None, None))
+            record((name, phase, operation, shown, None, None, None, detail, None))
             return fd
         return ordinary(path, flags, mode, dir_fd=dir_fd)
 

@@ -15,6 +15,7 @@ from cache_core.kernel import REAL
 from simulator.engine.clock import Status
 from simulator.engine.faults import AFTER, BEFORE, BUILD_ERROR, KILL, SHORT, STALL, errno_of
 from simulator.engine.listing import GatedListing
+from simulator.engine.quiet import KINDS
 from simulator.engine.trace import CREATE, CREATE_EXCL, OPEN, OPENDIR
 from simulator.errors import ActorKilled, BuildFailedError
 
@@ -50,7 +51,6 @@ _OUT_OF_RESOURCES = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENOMEM, errno.ENOLCK}
 )
 _OPENS = frozenset({OPEN, OPENDIR, CREATE, CREATE_EXCL})
-_CHANGES_CONTENT = os.O_CREAT | os.O_TRUNC
 
 
 class StallRequested(BaseException):
@@ -207,9 +207,10 @@ class Stepper:
     def _opened(self, path: str, target: str | None, arguments: tuple[Any, ...], fd: int) -> tuple[int, object]:
         del target
         self._actor.descriptors[fd] = path
-        if arguments[1] & _CHANGES_CONTENT:
+        _, changes, detail = KINDS[arguments[1]]
+        if changes:
             self._times.modified[path] = len(self._gate.steps)
-        return fd, None
+        return fd, detail
 
     def _closed(self, path: str, target: str | None, arguments: tuple[Any, ...], result: None) -> tuple[None, object]:
         del path, target

@@ -26,9 +26,12 @@ OPENDIR = "opendir"  # O_DIRECTORY
 LIST_PATH = "listdir"  # by path: the kernel resolves it
 LIST_DESCRIPTOR = "scandir"  # by descriptor
 
+# The detail of an `OPEN` that emptied a file.
+TRUNCATED = "truncated"
+
 # actor, phase, operation, path, target, mode, errno, detail, injected. `detail` is what the call returned that a
-# caller could decide by: names of a listing, size and mode of a stat, bytes read or written. `injected` says when
-# a fault struck: before or after the effect, or a short write.
+# caller could decide by: names of a listing, size and mode of a stat, bytes read or written; with an open that empties
+# a file, that it did. `injected` says when a fault struck: before or after the effect, or a short write.
 RawStep = tuple[str, str, str, str, "str | None", "int | None", "int | None", object, "str | None"]
 
 DIGEST_CHARACTERS = 16

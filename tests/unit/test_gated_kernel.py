@@ -9,6 +9,7 @@ import stat
 import pytest
 
 from simulator.engine.clock import LOGICAL_EPOCH
+from simulator.engine.paths import Relative
 from simulator.engine.trace import Step
 from tests.support.arena import Arena
 
@@ -30,7 +31,7 @@ def every_call(cache):
         kernel.fchmod(fd, 0o600)
         kernel.fchown(fd, os.geteuid(), os.getegid())
         kernel.close(fd)
-        fd = kernel.open(f"{cache}/d/f", os.O_RDONLY)
+        fd = kernel.open(f"{cache}/d/f", os.O_RDWR | os.O_TRUNC)
         kernel.read(fd, 100)
         kernel.close(fd)
         kernel.link("f", "g", src_dir_fd=top, dst_dir_fd=top)
@@ -73,6 +74,28 @@ def test_every_call_is_one_step(tmp_path):
     steps = record(tmp_path, every_call(tmp_path / "cache"))
     assert [f"{step.operation} {step.path}" for step in steps] == EVERY_CALL
     assert all(step.errno is None for step in steps)
+
+
+def test_what_a_shown_path_does_not_say_is_in_the_step(tmp_path):
+    def work(kernel):
+        cache = f"{tmp_path}/cache"
+        top = kernel.open(cache, os.O_PATH | os.O_DIRECTORY)
+        kernel.symlink("a", f"{cache}/d/relative")
+        kernel.symlink(f"{cache}/a", f"{cache}/d/absolute")
+        kernel.chmod_descriptor(top, 0o755)
+        kernel.chmod(cache, 0o755)
+        kernel.close(kernel.open("file", os.O_WRONLY | os.O_TRUNC, dir_fd=top))
+        kernel.close(kernel.open("file", os.O_WRONLY, dir_fd=top))
+
+    (tmp_path / "cache/d").mkdir(parents=True)
+    (tmp_path / "cache/file").write_text("content")
+    _, relative, absolute, pinned, by_path, emptied, _, opened, *_ = record(tmp_path, work)
+    assert (relative.target, relative.target.directory, relative.target.name) == ("a", "d", "a")
+    assert (absolute.target, isinstance(absolute.target, Relative)) == ("a", False)
+    assert (pinned.path, pinned.path.directory, pinned.path.name) == (".", ".", "")
+    assert (by_path.path, isinstance(by_path.path, Relative)) == (".", False)
+    assert (emptied.operation, emptied.detail) == ("open", "truncated")
+    assert (opened.operation, opened.detail) == ("open", None)
 
 
 def test_failures_are_recorded_and_raised(tmp_path):

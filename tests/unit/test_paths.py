@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
-from simulator.engine.paths import OUTSIDE, Paths
+from simulator.engine.paths import OUTSIDE, Paths, Relative
 
 PATHS = Paths("/dev/shm/sandbox/1", "cache")
 
@@ -43,3 +45,14 @@ def test_absolute_paths(path, shown):
 )
 def test_paths_below_a_descriptor(directory, name, shown):
     assert PATHS.below(directory, name) == shown
+
+
+def test_a_path_below_a_descriptor_remembers_where_it_began():
+    path = PATHS.known.inside["a/b"]["../c"]
+    assert path == "a/b/../c"
+    assert ascii(path) == ascii("a/b/../c")
+    for one in (path, pickle.loads(pickle.dumps(path))):
+        assert (type(one), one.directory, one.name) == (Relative, "a/b", "../c")
+    absolute = PATHS.known.inside["a/b"]["/dev/shm/sandbox/1/cache/c"]
+    assert absolute == "c"
+    assert not isinstance(absolute, Relative)

@@ -1,0 +1,464 @@
+"""The footprint of each step of a run: what it read, added to and wrote (`simulator.exploration.keys`).
+
+Two steps of different actors whose footprints do not conflict can change places: both return what they returned, and
+the file system ends as it ended (`tests/property/test_independence.py` makes both orders on the real one). The table is
+that of what the call did, not of what it might have done: a failed call reads what decided that it failed. A walk along
+a path reads, for each directory that it passes through, the entry (a rename could take it away) and meta (a chmod could
+close it); a call that starts at a descriptor reads from there on.
+
+Guarantee: never narrower than the truth, given the record from the first step on and what was there before it.
+Where it is wider than needed:
+- a lock is written by each flock that gets it, though two that share it could change places;
+- a file that existed and is opened with O_CREAT counts as written, unless it was empty: the record does not say whether
+  O_TRUNC was among the flags;
+- a chmod counts as a change unless start or an earlier chmod say that the mode is the same (a new file's is not known);
+- a call that ended in EACCES reads all of its path, unless a directory on it is known to let nobody in;
+- rmdir is an add to the directory's own meta, so it conflicts with whoever looks for names there by a descriptor;
+- utime counts as a write of the content as well: either sets the modification time;
+- a link that a call may have followed or not (O_NOFOLLOW is not in the record) counts for both;
+- all that lies outside of the sandbox is one object, and a change of a name or a mode there concerns every step;
+- descriptors: see `simulator.exploration.descriptors`. Where a call changed the tree and not even the shadow knows at
+  which of two places, or the record contradicts it, that step and all later ones conflict with every step.
+
+What it rests on, and does not cover: actors that meet nowhere but in the file system (no events, no shared memory); a
+machine that runs out of nothing; one owner of everything; and logical times, which are numbers of steps: whoever
+compares the modification times of *two* files sees the order of two writes that count as independent.
+
+Source: Abdulla, Aronsson, Jonsson, Sagonas, "Optimal dynamic partial order reduction" (POPL 2014), section 2, for
+independence of what was executed; the table and the adds are ours.
+Cost: 10 to 25 us a step, the more the deeper its paths are.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from simulator.engine.faults import AFTER, BEFORE, BUILD_ERROR, KILL
+from simulator.engine.paths import OUTSIDE, Relative
+from simulator.engine.step import UNLOCK
+from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, OPEN, OPENDIR, TRUNCATED, Step
+from simulator.exploration.descriptors import Descriptors
+from simulator.exploration.keys import (
+    ADD,
+    EVERYTHING,
+    MOVES,
+    READ,
+    WRITE,
+    Footprint,
+    conflict,
+    data,
+    entry,
+    join,
+    listing,
+    lock,
+    meta,
+)
+from simulator.exploration.tree import DIRECTORY, FILE, LINK, Node, Place, Tree, is_denied
+from simulator.ground.stage import CACHE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from simulator.engine.trace import RawStep
+    from simulator.exploration.start import Start
+
+__all__ = ["Follower", "Footprint", "conflict", "footprints"]
+
+_NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+_REFUSED = frozenset({errno.EACCES, errno.EPERM})
+
+
+class _LostTrackError(Exception):
+    """The record does not say which object a call changed."""
+
+
+def footprints(steps: Iterable[RawStep], start: Start | None = None) -> list[Footprint]:
+    """The footprint of each step.
+
+    Args:
+        steps: a run's, from its first one, as the gated kernel recorded them (a trace file has lost what a
+            `simulator.engine.paths.Relative` knows).
+        start: what was in the sandbox before. Without it, symbolic links and second names that were there are not
+            seen, and less is known, so footprints are wider.
+    """
+    follower = Follower(start)
+    return [follower.follow(step) for step in steps]
+
+
+class Follower:
+    """Follows a run and says of each step what it touched. Arguments as `footprints` and `Tree`."""
+
+    def __init__(self, start: Start | None = None, cache: str = CACHE) -> None:
+        self._tree = Tree(cache, start)
+        self._outside = (entry(self._tree.outside.number, OUTSIDE), meta(self._tree.outside.number))
+        self._descriptors = Descriptors()
+        self._lost = False
+        self._touched: Footprint = {}
+        self._denied = False
+        self._rules: dict[str, Callable[[Step], None]] = {
+            OPEN: self._open, OPENDIR: self._open, CREATE: self._create, CREATE_EXCL: self._create_new,
+            "mkdir": self._make_directory, "symlink": self._make_link, "link": self._link,
+            "unlink": self._unlink, "rmdir": self._rmdir, "rename": self._rename,
+            "stat": self._stat, "lstat": self._lstat, "fstat": self._fstat, "readlink": self._readlink,
+            LIST_PATH: self._list, LIST_DESCRIPTOR: self._list_descriptor,
+            "chmod": self._chmod, "fchmod": self._fchmod, "fchown": self._fchown, "utime": self._utime,
+            "read": self._read, "write": self._write, "close": self._close, "flock": self._flock,
+            "dup": self._copy, "mount-id": self._nothing, KILL: self._end, "exit": self._end,
+        }  # fmt: skip
+
+    def follow(self, raw: RawStep) -> Footprint:
+        """What the next step touched."""
+        step = Step(*raw)
+        if step.injected == BEFORE or step.operation == BUILD_ERROR:
+            # No call was made.
+            return {}
+        if step.injected == AFTER:
+            # Made, and its caller was told otherwise.
+            step = step._replace(errno=None)
+        self._touched = {}
+        self._denied = is_denied(step.errno)
+        if not self._lost:
+            try:
+                self._rules.get(step.operation, self._unknown)(step)
+            except _LostTrackError:
+                self._lost = True
+        if self._lost:
+            return {EVERYTHING: WRITE}
+        if any(self._touched.get(key) == WRITE for key in self._outside):
+            # The way to the sandbox is in there.
+            self._touch(EVERYTHING, WRITE)
+        return self._touched
+
+    def _touch(self, key: tuple[str, int, str], kind: str) -> None:
+        join(self._touched, key, kind)
+
+    @staticmethod
+    def _unknown(step: Step) -> None:
+        raise _LostTrackError(step.operation)
+
+    def _nothing(self, step: Step) -> None:
+        """Depends on nothing that a step changes."""
+
+    # Paths.
+
+    def _places(self, step: Step, path: str) -> list[Place]:
+        """Where a path leads, its last component not followed; several where a descriptor may be of several objects."""
+        if not isinstance(path, Relative):
+            return [self._tree.walk(path, None, self._touched, denied=self._denied)]
+        starts = self._descriptors.of(step.actor, path.directory)
+        if not starts:
+            raise _LostTrackError(path)
+        if path.name and any(node.may_be_directory for node in starts):
+            starts = [node for node in starts if node.may_be_directory]
+        return [self._tree.walk(path, node, self._touched, denied=self._denied) for node in starts]
+
+    def _place(self, step: Step, path: str) -> Place | None:
+        """The one place of a name that the step changed; None if the step failed."""
+        places = self._places(step, path)
+        if step.errno is not None:
+            self._look_at_refusal(step, [place.node for place in places])
+            return None
+        if len(places) != 1 or places[0].directory is None:
+            raise _LostTrackError(path)
+        return places[0]
+
+    def _look_at_refusal(self, step: Step, nodes: Iterable[Node | None]) -> None:
+        """Whether a call is permitted may depend on the object's own mode and owner."""
+        if step.errno in _REFUSED:
+            for node in nodes:
+                if node is not None:
+                    self._touch(meta(node.number), READ)
+
+    def _follow(self, place: Place) -> Place:
+        return self._tree.follow(place, self._touched, denied=self._denied)
+
+    def _either(self, step: Step) -> list[Node]:
+        """What a call that follows a last link, or does not, may have been made on."""
+        nodes: dict[Node, None] = {}
+        for place in self._places(step, step.path):
+            for node in (place.node, self._follow(place).node):
+                if node is not None:
+                    nodes[node] = None
+        return list(nodes)
+
+    def _of(self, step: Step) -> list[Node]:
+        """What a descriptor is of."""
+        nodes = self._descriptors.of(step.actor, step.path)
+        if not nodes:
+            raise _LostTrackError(step.path)
+        return nodes
+
+    # Opening.
+
+    def _open(self, step: Step) -> None:
+        nodes = self._either(step)
+        for node in nodes:
+            self._touch(meta(node.number), READ)
+        if step.errno is None:
+            if step.detail == TRUNCATED:
+                self._truncate([node for node in nodes if node.kind != LINK])
+            self._opened(step, nodes)
+
+    def _opened(self, step: Step, nodes: list[Node]) -> None:
+        if not nodes:
+            raise _LostTrackError(step.path)
+        if step.injected != AFTER:
+            self._descriptors.open(step.actor, step.path, nodes)
+
+    def _truncate(self, nodes: list[Node]) -> None:
+        for node in nodes:
+            self._emptied(node)
+            node.empty = len(nodes) == 1
+
+    def _emptied(self, node: Node) -> None:
+        """It was there, and may have been emptied: its times are of now, its content is gone if it had any."""
+        self._touched[meta(node.number)] = ADD  # that it may be opened is read as well, but no add changes that
+        self._touch(data(node.number), READ if node.empty else WRITE)
+
+    def _create(self, step: Step) -> None:
+        places = [self._follow(place) for place in self._places(step, step.path)]
+        if step.errno is not None:
+            self._look_at_refusal(step, [place.node for place in places])
+            return
+        if len(places) != 1:
+            raise _LostTrackError(step.path)
+        place = places[0]
+        node = place.node
+        if node is None:
+            node = self._make(place, FILE)
+        elif node.certain:
+            self._emptied(node)
+        else:
+            # It was there, or was not.
+            self._emptied(node)
+            self._name(place, node)
+        self._opened(step, [node])
+
+    def _create_new(self, step: Step) -> None:
+        place = self._place(step, step.path)
+        if place is not None:
+            self._opened(step, [self._make(place, FILE)])
+
+    # Names.
+
+    def _name(self, place: Place, node: Node | None) -> None:
+        """The name of a place stands for something else from now on."""
+        if place.directory is None:
+            raise _LostTrackError(place.name)
+        self._touch(entry(place.directory.number, place.name), WRITE)
+        self._touch(listing(place.directory.number), ADD)
+        self._tree.put(place, node)
+
+    def _make(self, place: Place, kind: str) -> Node:
+        if place.node is not None and place.node.certain and place.node is not self._tree.outside:
+            raise _LostTrackError(place.name)
+        node = self._tree.make(kind)
+        node.empty = kind == FILE
+        self._name(place, node)
+        return node
+
+    def _make_directory(self, step: Step) -> None:
+        place = self._place(step, step.path)
+        if place is not None:
+            self._make(place, DIRECTORY)
+
+    def _make_link(self, step: Step) -> None:
+        place = self._place(step, step.path)
+        if place is not None:
+            self._make(place, LINK).target = step.target or ""
+
+    def _link(self, step: Step) -> None:
+        sources = self._places(step, step.path)
+        place = self._place(step, step.target or "")
+        if place is None:
+            # Whether a last link was followed depends on a flag.
+            led = [self._follow(source).node for source in sources]
+            self._look_at_refusal(step, [*(source.node for source in sources), *led])
+            return
+        node = sources[0].node
+        if len(sources) != 1 or node is None or node.kind == LINK:
+            # Whether it is the link that got a second name depends on a flag.
+            raise _LostTrackError(step.path)
+        self._touch(meta(node.number), ADD)
+        above = sources[0].directory
+        if above is not None and not node.certain:
+            # That it is there is known from here on, and what is learned from a look would depend on who looks first.
+            self._touch(entry(above.number, sources[0].name), WRITE)
+        self._name(place, node)
+
+    def _unlink(self, step: Step) -> None:
+        place = self._place(step, step.path)
+        if place is not None:
+            self._gone(place)
+            self._name(place, None)
+
+    def _gone(self, place: Place) -> None:
+        if place.node is None:
+            raise _LostTrackError(place.name)
+        self._touch(meta(place.node.number), ADD)
+
+    def _rmdir(self, step: Step) -> None:
+        if step.errno in _NOT_EMPTY:
+            for full in self._places(step, step.path):
+                if full.node is not None:
+                    self._touch(listing(full.node.number), READ)
+            return
+        place = self._place(step, step.path)
+        if place is not None:
+            self._gone(place)
+            if place.node is not None:
+                self._touch(listing(place.node.number), READ)
+            self._name(place, None)
+
+    def _rename(self, step: Step) -> None:
+        if step.errno is not None:
+            self._rename_failed(step)
+            return
+        source, target = self._place(step, step.path), self._place(step, step.target or "")
+        if source is None or target is None or source.node is None:
+            raise _LostTrackError(step.path)
+        moved, old = source.node, target.node
+        if moved is old and moved is not self._tree.outside:
+            # Two names of one file: rename(2) does nothing.
+            return
+        if moved.may_be_directory and source.directory is not target.directory:
+            # A directory that nobody may write to cannot get another `..`.
+            self._touch(meta(moved.number), READ)
+            self._touch(MOVES, WRITE)
+        if old is not None:
+            self._touch(meta(old.number), ADD)
+            if old.may_be_directory:
+                self._touch(listing(old.number), READ)
+        self._name(source, None)
+        self._name(target, moved if moved is not self._tree.outside else self._tree.make("unknown"))
+
+    def _rename_failed(self, step: Step) -> None:
+        sources, targets = self._places(step, step.path), self._places(step, step.target or "")
+        places = [*sources, *targets]
+        self._look_at_refusal(step, [place.node for place in places])
+        # A path that leads nowhere fails before that.
+        parents = {place.directory for place in places} - {None}
+        for source in sources:
+            if source.node is not None and source.node.may_be_directory and len(parents) > 1:
+                # Whether it may get another `..` is asked before whether the target is empty.
+                self._touch(meta(source.node.number), READ)
+        self._touch(MOVES, READ)
+        if step.errno in _NOT_EMPTY:
+            for place in places:
+                if place.node is not None:
+                    self._touch(listing(place.node.number), READ)
+
+    # Looks.
+
+    def _seen(self, nodes: Iterable[Node | None]) -> None:
+        """What a stat shows: of a file its size and times, of a directory its times once somebody has set them."""
+        for node in nodes:
+            if node is None:
+                continue
+            self._touch(meta(node.number), READ)
+            if node.kind != DIRECTORY:
+                self._touch(data(node.number), READ)
+            if node.dated:
+                self._touch(listing(node.number), READ)
+
+    def _stat(self, step: Step) -> None:
+        self._seen(self._follow(place).node for place in self._places(step, step.path))
+
+    def _lstat(self, step: Step) -> None:
+        places = self._places(step, step.path)
+        self._seen(place.node for place in places)
+        if step.path == ".":
+            # Perhaps `cache/.`, and the cache a link.
+            self._seen(self._follow(place).node for place in places)
+
+    def _fstat(self, step: Step) -> None:
+        self._seen(self._of(step))
+
+    def _readlink(self, step: Step) -> None:
+        self._places(step, step.path)
+
+    def _list(self, step: Step) -> None:
+        for node in [self._follow(place).node for place in self._places(step, step.path)]:
+            if node is not None:
+                self._touch(meta(node.number), READ)
+                if step.errno is None:
+                    self._touch(listing(node.number), READ)
+
+    def _list_descriptor(self, step: Step) -> None:
+        for node in self._of(step):
+            self._touch(listing(node.number), READ)
+
+    # Modes and times.
+
+    def _chmod(self, step: Step) -> None:
+        self._change_mode(step, self._either(step))
+
+    def _fchmod(self, step: Step) -> None:
+        self._change_mode(step, self._of(step))
+
+    def _change_mode(self, step: Step, nodes: list[Node]) -> None:
+        for node in nodes:
+            if step.errno is not None or (len(nodes) == 1 and node.mode is not None and node.mode == step.mode):
+                self._touch(meta(node.number), READ)
+            else:
+                self._touch(meta(node.number), WRITE)
+                node.mode = step.mode if len(nodes) == 1 else None
+
+    def _fchown(self, step: Step) -> None:
+        for node in self._of(step):
+            self._touch(meta(node.number), READ if step.errno is not None else WRITE)
+
+    def _utime(self, step: Step) -> None:
+        for node in self._either(step):
+            if step.errno is not None:
+                self._touch(meta(node.number), READ)
+                continue
+            self._touch(meta(node.number), WRITE)
+            if node.may_be_directory:
+                self._touch(listing(node.number), WRITE)
+                node.dated = True
+            if node.kind != DIRECTORY:
+                self._touch(data(node.number), WRITE)
+
+    # Descriptors.
+
+    def _read(self, step: Step) -> None:
+        for node in self._of(step):
+            self._touch(data(node.number), WRITE if node.shared else READ)
+
+    def _write(self, step: Step) -> None:
+        for node in self._of(step):
+            self._touch(data(node.number), WRITE)
+            node.empty = False
+
+    def _locks(self, nodes: Iterable[Node], kind: str) -> None:
+        for node in nodes:
+            self._touch(lock(node.number), kind)
+
+    def _close(self, step: Step) -> None:
+        held = self._descriptors.held(step.actor)
+        self._locks([node for node in self._of(step) if node in held], WRITE)
+        self._descriptors.close(step.actor, step.path)
+
+    def _flock(self, step: Step) -> None:
+        nodes = self._of(step)
+        held = self._descriptors.held(step.actor)
+        # flock(2): who has a lock and asks for another kind in vain has lost the one it had.
+        lost = step.errno is not None and any(node in held for node in nodes)
+        self._locks(nodes, READ if step.errno is not None and not lost else WRITE)
+        if step.target == UNLOCK:
+            self._descriptors.unlocked(step.actor, nodes)
+        elif step.errno is None:
+            self._descriptors.locked(step.actor, nodes)
+
+    def _copy(self, step: Step) -> None:
+        if step.errno is not None:
+            return
+        for node in self._of(step):
+            node.shared = node.kind != DIRECTORY
+        self._descriptors.give(step.actor, step.path, step.target or "")
+
+    def _end(self, step: Step) -> None:
+        self._locks(self._descriptors.held(step.actor), WRITE)
+        self._descriptors.end(step.actor)

@@ -1,0 +1,66 @@
+"""What a step touches, and how: the keys and kinds of footprints, and when two of them conflict.
+
+A key is a part of the file system that a call can depend on or change: what a name stands for (`entry`), which names a
+directory has (`listing`), the content and size of a file (`data`), mode, owner, link count and times (`meta`), who has
+the lock (`lock`); besides, above which directories lie (`MOVES`). Objects are numbers (`simulator.exploration.tree`).
+
+Adds commute: two names added to a directory, or taken from it, leave the same directory in either order, and so do two
+links made to one file; whoever lists the directory or looks at the file sees a difference, so an add and a read do not.
+"""
+
+from __future__ import annotations
+
+READ = "read"
+ADD = "add"
+WRITE = "write"
+
+# Which part, of which object, under which name (empty but for entries).
+Key = tuple[str, int, str]
+Footprint = dict[Key, str]
+
+# A directory came to another directory. What lies above a directory decides whether a rename would put it into itself,
+# and what `..` is: no entry on the way says it to a call that starts at a descriptor.
+MOVES: Key = ("moves", 0, "")
+
+# In the footprint of a step of which nothing else can be said: it conflicts with every step.
+EVERYTHING: Key = ("everything", 0, "")
+
+
+def entry(number: int, name: str) -> Key:
+    """What `name` in a directory stands for."""
+    return ("entry", number, name)
+
+
+def listing(number: int) -> Key:
+    """The names in a directory."""
+    return ("listing", number, "")
+
+
+def data(number: int) -> Key:
+    """Content and size of a file."""
+    return ("data", number, "")
+
+
+def meta(number: int) -> Key:
+    """Mode, owner, times, and how many names there are (for a directory: whether it is still one)."""
+    return ("meta", number, "")
+
+
+def lock(number: int) -> Key:
+    """Who holds the flock on it."""
+    return ("lock", number, "")
+
+
+def join(footprint: Footprint, key: Key, kind: str) -> None:
+    """Let `footprint` touch `key` as well, in two ways if need be."""
+    footprint[key] = kind if footprint.get(key, kind) == kind else WRITE
+
+
+def conflict(one: Footprint, other: Footprint) -> bool:
+    """Whether the order of two steps may matter: they share a key, and are not both reads or both adds of it.
+
+    Cost: a look-up for each key of the smaller one.
+    """
+    if EVERYTHING in one or EVERYTHING in other:
+        return True
+    return any(one[key] == WRITE or one[key] != other[key] for key in one.keys() & other.keys())
