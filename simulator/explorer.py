@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simulator.errors import BadInputError, InterruptedRunError
+from simulator.exploration.classes import trace_class
 from simulator.orchestrator import Options, run
 from simulator.signature import signature
 from simulator.sometimes import counters, happened
@@ -110,6 +111,8 @@ class Exploration:
         violations: those that are not expected first, of these the most frequent.
         sometimes: in how many runs something worth knowing happened.
         last_new: the number of the run that found the last new outcome; 0 when there was none.
+        classes: how many storms there were that differ in more than the order of independent steps; None when nobody
+            counted.
     """
 
     scenario: str
@@ -124,6 +127,7 @@ class Exploration:
     violations: tuple[Violated, ...]
     sometimes: Mapping[str, int]
     last_new: int
+    classes: int | None = None
 
     @property
     def as_expected(self) -> bool:
@@ -163,6 +167,7 @@ class Exploration:
             "seconds": round(self.seconds, 3),
             "outcomes": [item.document() for item in self.outcomes],
             "last_new": self.last_new,
+            "classes": self.classes,
             "estimate_unseen": self.estimate_unseen,
             "violations": [item.document() for item in self.violations],
             "sometimes": dict(self.sometimes),
@@ -191,6 +196,7 @@ async def explore(
     budget_seconds: float,
     sandbox: Sandbox,
     first_seed: int = 0,
+    count_classes: bool = False,
     observer: Callable[[int, int, float], None] | None = None,
     interrupted: Callable[[], bool] = bool,
     real_cleaners: RealCleaning | None = None,
@@ -204,6 +210,8 @@ async def explore(
         budget_seconds: after which no further one begins; one is made in any case.
         sandbox: where.
         first_seed: of the first run; the others follow.
+        count_classes: whether storms are told apart by more than their outcome (`exploration.classes`); takes some 30
+            us a step, about as long again as the run.
         observer: told after each run how many there were, with how many outcomes, in how many seconds.
         interrupted: asked before each step; true ends the exploration with what it has.
         real_cleaners: those of the scenario's cleaners that are real programs.
@@ -214,7 +222,7 @@ async def explore(
     """
     check_explorable(scenario.schedule.strategy)
     options = Options(interrupted=interrupted, bare=True, real_cleaners=real_cleaners)
-    found = _Found(scenario)
+    found = _Found(scenario, count_classes=count_classes)
     start = clock()
     ended = SCHEDULES
     for number in range(1, schedules + 1):
@@ -244,6 +252,7 @@ async def explore(
         ),
         sometimes=found.sometimes,
         last_new=found.last_new,
+        classes=None if found.classes is None else len(found.classes),
     )
 
 
@@ -265,7 +274,8 @@ def check_explorable(strategy: str) -> None:
 class _Found:
     """What was found so far."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, *, count_classes: bool) -> None:
+        self.classes: set[str] | None = set() if count_classes else None
         self.runs = 0
         self.last_new = 0
         self.outcomes: dict[str, Outcome] = {}
@@ -275,6 +285,8 @@ class _Found:
     def add(self, report: RunReport, number: int) -> None:
         """Count one run."""
         self.runs = number
+        if self.classes is not None:
+            self.classes.add(trace_class(report.rounds[0][: report.storm_steps]))
         shown = Shown(report.token or "", report.seed, number, report.switches or 0, report.steps or 0)
         kind = signature(report)
         known = self.outcomes.get(kind)

@@ -55,6 +55,11 @@ _NEXT_SECONDS = 0.2
     help="Begin no further one after so long. Default: 60s.",
 )
 @click.option("--seed", type=SEED, default=0, metavar="FIRST", help="The first seed; the others follow. Default: 0.")
+@click.option(
+    "--classes",
+    is_flag=True,
+    help="Count the storms that differ in more than the order of independent steps; takes about as long again.",
+)
 @override_options()
 @sandbox_option()
 @json_option()
@@ -65,6 +70,7 @@ def command(
     schedules: int,
     budget: float,
     seed: int,
+    classes: bool,
     overrides: Overrides,
     sandbox: str | None,
     as_json: bool,
@@ -91,7 +97,12 @@ def command(
 
         async def script(runner: Runner) -> Exploration:
             return await runner.explore(
-                resolved, schedules=schedules, budget_seconds=budget, first_seed=seed, observer=progress
+                resolved,
+                schedules=schedules,
+                budget_seconds=budget,
+                first_seed=seed,
+                count_classes=classes,
+                observer=progress,
             )
 
         try:

@@ -145,6 +145,7 @@ class Runner:
         schedules: int,
         budget_seconds: float,
         first_seed: int,
+        count_classes: bool,
         observer: Callable[[int, int, float], None],
     ) -> Exploration:
         """Many runs, at full speed; a signal ends them early, and what they found is returned."""
@@ -154,6 +155,7 @@ class Runner:
             budget_seconds=budget_seconds,
             sandbox=self._sandbox,
             first_seed=first_seed,
+            count_classes=count_classes,
             observer=observer,
             interrupted=self._interruption,
             real_cleaners=await self._real_cleaners(scenario),

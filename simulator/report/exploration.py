@@ -101,10 +101,11 @@ class ExplorationReport:
     def _last(self, found: Exploration) -> None:
         self._line()
         unexpected = sum(not item.violation.expected for item in found.violations)
+        classes = "" if found.classes is None else f" in {counted(found.classes, 'class', 'classes')} of storms"
         rate = f"{found.explored / found.seconds:,.0f} a second" if found.seconds else "in no time"
         self._wrapped(
             f"{counted(found.explored, 'schedule')} in {found.seconds:.1f} s ({rate}),"
-            f" {counted(len(found.outcomes), 'outcome')}, the last new one in run {found.last_new:,}; about"
+            f" {counted(len(found.outcomes), 'outcome')}{classes}, the last new one in run {found.last_new:,}; about"
             f" {found.estimate_unseen:,} more to come (a rough estimate, Chao 1984);"
             f" {counted(unexpected, 'unexpected violation')}"
         )

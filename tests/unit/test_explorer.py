@@ -123,3 +123,12 @@ def test_one_schedule_is_nothing_to_explore(small, ground, strategy):
 )
 def test_the_estimate(counts, expected):
     assert unseen(counts) == expected
+
+
+@pytest.mark.slow
+def test_storms_are_told_apart_by_more_than_their_outcome(small, ground):
+    """Two orders of steps that do not depend on each other are one class; several classes may have one outcome."""
+    found = explored(small, ground, schedules=12, count_classes=True)
+    assert found.document()["classes"] == found.classes
+    assert 1 < len(found.outcomes) <= found.classes <= 12
+    assert explored(small, ground, schedules=2).document()["classes"] is None
