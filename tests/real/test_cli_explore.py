@@ -62,7 +62,7 @@ def test_the_document(place):
     told = document(place, *SMALL)
     assert list(told) == [
         "schema", "scenario", "strategy", "explored", "complete", "bound", "seconds", "outcomes", "last_new",
-        "estimate_unseen", "violations", "sometimes",
+        "classes", "estimate_unseen", "violations", "sometimes",
     ]  # fmt: skip
     assert (told["schema"], told["scenario"]) == ("cachestorm/explore/1", "issue-3515-small")
     assert (told["strategy"], told["explored"], told["complete"]) == ("sticky", 60, False)
@@ -70,8 +70,16 @@ def test_the_document(place):
     assert set(told["outcomes"][0]) == {"signature", "count", "first", "token", "seed", "run", "switches", "steps"}
     assert set(told["violations"][0]) >= {"oracle", "signature", "token", "sentence", "expected", "count"}
     assert told["sometimes"]["a directory was poisoned"] > 0
+    assert told["classes"] is None
     again = document(place, *SMALL)
     assert {**again, "seconds": 0} == {**told, "seconds": 0}
+
+
+def test_classes_are_counted_when_they_are_asked_for(place):
+    told = document(place, "issue-3515-small", "--schedules", "15", "--classes")
+    assert len(told["outcomes"]) <= told["classes"] <= 15
+    done = explore(place, "issue-3515-small", "--schedules", "15", "--classes")
+    assert f" in {told['classes']} classes of storms" in " ".join(done.stdout.split())
 
 
 def test_the_report_fits_and_says_what_it_was(place):
