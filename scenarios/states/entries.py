@@ -13,8 +13,8 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from scenarios.states.place import CACHE, OUTSIDE
-from scenarios.states.shell import quoted
+from scenarios.states.place import OUTSIDE
+from scenarios.states.shell import in_cache, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,22 +43,6 @@ class Entry(Protocol):
         """The same, for a shell."""
 
 
-# The directory that holds the cache.
-_ABOVE = ".."
-
-
-def _full(place: Place, path: str) -> str:
-    if path == _ABOVE:
-        return place.root
-    return f"{place.cache}/{path}" if path else place.cache
-
-
-def _word(path: str) -> str:
-    if path == _ABOVE:
-        return "."
-    return quoted(f"{CACHE}/{path}" if path else CACHE)
-
-
 @dataclass(frozen=True, slots=True)
 class Directory:
     """A directory, in one that is there."""
@@ -68,11 +52,11 @@ class Directory:
 
     def lay(self, place: Place) -> None:
         """Mkdir."""
-        os.mkdir(_full(place, self.path), _DIRECTORY_MODE)
+        os.mkdir(place.within(self.path), _DIRECTORY_MODE)
 
     def commands(self) -> list[str]:
         """Mkdir."""
-        return [f"mkdir {_word(self.path)}"]
+        return [f"mkdir {in_cache(self.path)}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +71,7 @@ class File:
 
     def lay(self, place: Place) -> None:
         """Create, write."""
-        fd = os.open(_full(place, self.path), _CREATE, 0o600)
+        fd = os.open(place.within(self.path), _CREATE, 0o600)
         try:
             os.write(fd, self.data)
             if self.hole:
@@ -98,7 +82,7 @@ class File:
 
     def commands(self) -> list[str]:
         """printf, truncate, chmod."""
-        word = _word(self.path)
+        word = in_cache(self.path)
         told = [f"{_writer(self.data)} > {word}"]
         if self.hole:
             told.append(f"truncate -s {len(self.data) + self.hole} {word}")
@@ -127,17 +111,17 @@ class Link:
 
     def lay(self, place: Place) -> None:
         """Symlink."""
-        within = self.target == OUTSIDE or self.target.startswith(f"{OUTSIDE}/")
-        os.symlink(f"{place.root}/{self.target}" if within else self.target, _full(place, self.path))
+        os.symlink(f"{place.root}/{self.target}" if self._is_absolute else self.target, place.within(self.path))
 
     def commands(self) -> list[str]:
         """Ln -s."""
-        within = self.target == OUTSIDE or self.target.startswith(f"{OUTSIDE}/")
-        return [
-            f'ln -s "$PWD"/{quoted(self.target)} {_word(self.path)}'
-            if within
-            else f"ln -s -- {quoted(self.target)} {_word(self.path)}"
-        ]
+        target = f'"$PWD"/{quoted(self.target)}' if self._is_absolute else quoted(self.target)
+        # A target may read as an option.
+        return [f"ln -s {'-- ' if target.startswith(('-', '$')) else ''}{target} {in_cache(self.path)}"]
+
+    @property
+    def _is_absolute(self) -> bool:
+        return self.target == OUTSIDE or self.target.startswith(f"{OUTSIDE}/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +135,13 @@ class HardLink:
 
     def lay(self, place: Place) -> None:
         """Link."""
-        source = _full(place, self.name) if self.inside else f"{place.outside}/{self.name}"
-        os.link(source, _full(place, self.path), follow_symlinks=False)
+        source = place.within(self.name) if self.inside else f"{place.outside}/{self.name}"
+        os.link(source, place.within(self.path), follow_symlinks=False)
 
     def commands(self) -> list[str]:
         """Ln."""
-        source = _word(self.name) if self.inside else quoted(f"{OUTSIDE}/{self.name}")
-        return [f"ln {source} {_word(self.path)}"]
+        source = in_cache(self.name) if self.inside else quoted(f"{OUTSIDE}/{self.name}")
+        return [f"ln {source} {in_cache(self.path)}"]
 
 
 _NODES = {"fifo": stat.S_IFIFO, "socket": stat.S_IFSOCK, "whiteout": stat.S_IFCHR}
@@ -174,11 +158,11 @@ class Node:
 
     def lay(self, place: Place) -> None:
         """Mknod."""
-        os.mknod(_full(place, self.path), _NODES[self.kind] | 0o600, 0)
+        os.mknod(place.within(self.path), _NODES[self.kind] | 0o600, 0)
 
     def commands(self) -> list[str]:
         """Mkfifo, or mknod."""
-        word = _word(self.path)
+        word = in_cache(self.path)
         if self.kind == "socket":
             make = "import os, stat, sys; os.mknod(sys.argv[1], stat.S_IFSOCK | 0o600)"
             return [f"python3 -c '{make}' {word}"]
@@ -194,11 +178,11 @@ class Device:
 
     def lay(self, place: Place) -> None:
         """Mknod."""
-        os.mknod(_full(place, self.path), stat.S_IFCHR | 0o600, os.makedev(*_NULL))
+        os.mknod(place.within(self.path), stat.S_IFCHR | 0o600, os.makedev(*_NULL))
 
     def commands(self) -> list[str]:
         """Mknod."""
-        return [f"mknod -m 0600 {_word(self.path)} c {_NULL[0]} {_NULL[1]}"]
+        return [f"mknod -m 0600 {in_cache(self.path)} c {_NULL[0]} {_NULL[1]}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +195,11 @@ class Mode:
 
     def lay(self, place: Place) -> None:
         """Chmod."""
-        os.chmod(_full(place, self.path), self.mode)
+        os.chmod(place.within(self.path), self.mode)
 
     def commands(self) -> list[str]:
         """Chmod."""
-        return [f"chmod {self.mode:04o} {_word(self.path)}"]
+        return [f"chmod {self.mode:04o} {in_cache(self.path)}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,13 +212,13 @@ class Files:
 
     def lay(self, place: Place) -> None:
         """Create each."""
-        with _opened(_full(place, self.path)) as fd:
+        with _opened(place.within(self.path)) as fd:
             for number in range(self.count):
                 os.close(os.open(str(number), _CREATE, _FILE_MODE, dir_fd=fd))
 
     def commands(self) -> list[str]:
         """Touch, a few at a time."""
-        return [f"(cd {_word(self.path)} && seq 0 {self.count - 1} | xargs touch)"]
+        return [f"(cd {in_cache(self.path)} && seq 0 {self.count - 1} | xargs touch)"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +232,7 @@ class Directories:
 
     def lay(self, place: Place) -> None:
         """Mkdir, create, chmod."""
-        with _opened(_full(place, self.path)) as fd:
+        with _opened(place.within(self.path)) as fd:
             for number in range(self.count):
                 os.mkdir(str(number), _DIRECTORY_MODE, dir_fd=fd)
                 os.close(os.open(f"{number}/file", _CREATE, _FILE_MODE, dir_fd=fd))
@@ -258,7 +242,7 @@ class Directories:
         """Mkdir, touch and chmod, many at a time."""
         last = self.count - 1
         make = f"seq 0 {last} | xargs mkdir && seq -f %.0f/file 0 {last} | xargs touch"
-        return [f"(cd {_word(self.path)} && {make} && seq 0 {last} | xargs chmod {self.mode:04o})"]
+        return [f"(cd {in_cache(self.path)} && {make} && seq 0 {last} | xargs chmod {self.mode:04o})"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +257,7 @@ class Links:
 
     def lay(self, place: Place) -> None:
         """Symlink or link."""
-        with _opened(_full(place, self.path)) as fd:
+        with _opened(place.within(self.path)) as fd:
             for number in range(self.count):
                 if self.hard:
                     os.link(self.target, str(number), src_dir_fd=fd, dst_dir_fd=fd)
@@ -282,10 +266,8 @@ class Links:
 
     def commands(self) -> list[str]:
         """A loop."""
-        make = "ln" if self.hard else "ln -s"
-        return [
-            f"(cd {_word(self.path)} && for i in $(seq 0 {self.count - 1}); do {make} {quoted(self.target)} $i; done)"
-        ]
+        each = f"{'ln' if self.hard else 'ln -s'} {quoted(self.target)} $i"
+        return [f"(cd {in_cache(self.path)} && for i in $(seq 0 {self.count - 1}); do {each}; done)"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +286,7 @@ class Chain:
 
     def lay(self, place: Place) -> None:
         """One level after the other, by descriptor: such paths are too long to be named."""
-        fd = os.open(_full(place, self.path), _OPEN_DIRECTORY)
+        fd = os.open(place.within(self.path), _OPEN_DIRECTORY)
         try:
             for level in range(1, self.depth + 1):
                 os.mkdir(self.name, _DIRECTORY_MODE, dir_fd=fd)
@@ -329,7 +311,7 @@ class Chain:
         if self.shut_every:
             lines.append(f"    if i and i % {self.shut_every} == 0: os.chmod('..', 0o{self.shut:o})")
         program = "\n".join([*lines, "open('file', 'w').close()"])
-        return [f'(cd {_word(self.path)} && python3 -c "{program}" {quoted(self.name)})']
+        return [f'(cd {in_cache(self.path)} && python3 -c "{program}" {quoted(self.name)})']
 
 
 @contextlib.contextmanager

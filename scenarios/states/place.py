@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CACHE = "cache"
 OUTSIDE = "outside"
+# As a path in the cache: the directory that holds it.
+ABOVE = ".."
 # What a state puts beside the two for its own purposes.
 ASIDE = "aside"
 
@@ -65,6 +67,12 @@ class Place:
     def aside(self) -> str:
         """What a state has for its own purposes; nobody may change it either."""
         return f"{self.root}/{ASIDE}"
+
+    def within(self, path: str) -> str:
+        """Absolute path of something in the cache; "" is the cache itself, ".." the directory that holds it."""
+        if path == ABOVE:
+            return self.root
+        return f"{self.cache}/{path}" if path else self.cache
 
     def make_outside(self) -> None:
         """Make what nobody may change."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from scenarios.states.place import ASIDE, CACHE, OUTSIDE
-from scenarios.states.shell import quoted
+from scenarios.states.shell import in_cache
 
 if TYPE_CHECKING:
     from scenarios.states.place import Place
@@ -51,10 +51,6 @@ _ACL_NOBODY = 0xFFFFFFFF
 _ACL_TAGS = (0x01, 0x04, 0x20)
 
 
-def _word(path: str) -> str:
-    return quoted(f"{CACHE}/{path}" if path else CACHE)
-
-
 def mount(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
     """Mount something.
 
@@ -81,7 +77,7 @@ class Owner:
 
     def commands(self) -> list[str]:
         """Chown."""
-        return [f"chown -h {NOBODY}:{NOBODY} {_word(self.path)}"]
+        return [f"chown -h {NOBODY}:{NOBODY} {in_cache(self.path)}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +94,7 @@ class Flag:
 
     def commands(self) -> list[str]:
         """Chattr."""
-        return [f"chattr +{self.letter} {_word(self.path)}"]
+        return [f"chattr +{self.letter} {in_cache(self.path)}"]
 
 
 def set_flags(path: str, flags: int) -> None:
@@ -145,7 +141,7 @@ class DefaultList:
 
     def commands(self) -> list[str]:
         """Setfacl -d."""
-        return [f"setfacl -d -m u::rx,g::rx,o::rx {_word(self.path)}"]
+        return [f"setfacl -d -m u::rx,g::rx,o::rx {in_cache(self.path)}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +224,7 @@ class Memory:
 
     def commands(self) -> list[str]:
         """Mount."""
-        word = _word(self.path)
+        word = in_cache(self.path)
         return [f"mount -t tmpfs -o mode=0755,size=1m tmpfs {word} && printf x > {word}/file"]
 
 
@@ -251,7 +247,7 @@ class Bind:
     def commands(self) -> list[str]:
         """Mount --bind."""
         options = "--bind -o ro" if self.read_only else "--bind"
-        return [f"mount {options} {OUTSIDE}/{self.name} {_word(self.path)}"]
+        return [f"mount {options} {OUTSIDE}/{self.name} {in_cache(self.path)}"]
 
 
 @dataclass(frozen=True, slots=True)

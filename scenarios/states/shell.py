@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 
+from scenarios.states.place import ABOVE, CACHE
+
 _PRINTABLE = frozenset(range(0x20, 0x7F))
 
 
@@ -18,3 +20,10 @@ def quoted(path: str) -> str:
         )
         return f"$'{escaped}'"
     return shlex.quote(word)
+
+
+def in_cache(path: str) -> str:
+    """The word for a path in the cache; "" is the cache itself, ".." the directory that holds it."""
+    if path == ABOVE:
+        return "."
+    return quoted(f"{CACHE}/{path}" if path else CACHE)

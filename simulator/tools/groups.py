@@ -72,21 +72,21 @@ class Group:
 
     def kill(self) -> None:
         """All of it, at once."""
-        _send(self.leader, signal.SIGKILL)
+        signal_group(self.leader, signal.SIGKILL)
 
     def stop(self) -> None:
         """Make it stand still; its time does not run meanwhile."""
         self.stopped = True
         if self._scope is not None:
             self._scope.deadline = math.inf
-        _send(self.leader, signal.SIGSTOP)
+        signal_group(self.leader, signal.SIGSTOP)
 
     def go_on(self) -> None:
         """Let it run again, with all its time."""
         self.stopped = False
         if self._scope is not None:
             self._scope.deadline = trio.current_time() + self._timeout_seconds
-        _send(self.leader, signal.SIGCONT)
+        signal_group(self.leader, signal.SIGCONT)
 
 
 async def run_group(
@@ -133,7 +133,7 @@ async def run_group(
             await process.wait()
         if process.returncode is None:
             group.timed_out = True
-            _send(process.pid, signal.SIGTERM)
+            signal_group(process.pid, signal.SIGTERM)
             with trio.move_on_after(GRACE_SECONDS):
                 await process.wait()
     finally:
@@ -152,7 +152,8 @@ def read_output(path: str) -> str:
         return file.read()
 
 
-def _send(leader: int, number: int) -> None:
+def signal_group(leader: int, number: int) -> None:
+    """Send a signal to all of a group, if any of it is there."""
     try:
         os.killpg(leader, number)
     except ProcessLookupError:

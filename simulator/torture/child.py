@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from simulator.ground.confined import die_with_parent, hold_nothing
-from simulator.tools.groups import GRACE_SECONDS, UMASK
+from simulator.tools.groups import GRACE_SECONDS, UMASK, signal_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -141,7 +141,7 @@ def run_side_by_side(
         _watch(running, timeout_seconds)
     finally:
         for one in running:
-            _send(one.process.pid, signal.SIGKILL)
+            signal_group(one.process.pid, signal.SIGKILL)
             one.process.wait()
             if one.process.stdout is not None:
                 one.process.stdout.close()
@@ -199,15 +199,15 @@ def _end_late(running: list[_Running], timeout_seconds: float) -> None:
         if one.ended is None and now >= one.started + timeout_seconds:
             if not one.timed_out:
                 one.timed_out = True
-                _send(one.process.pid, signal.SIGTERM)
+                signal_group(one.process.pid, signal.SIGTERM)
             elif now >= one.started + timeout_seconds + GRACE_SECONDS:
-                _send(one.process.pid, signal.SIGKILL)
+                signal_group(one.process.pid, signal.SIGKILL)
 
 
 def _end(one: _Running) -> None:
     """It has ended: whatever it left of its group ends too, and what it printed last is read."""
     one.ended = time.monotonic()
-    _send(one.process.pid, signal.SIGKILL)
+    signal_group(one.process.pid, signal.SIGKILL)
     one.process.wait()
     most = one.output.printed + _REST_BYTES_MAX
     while one.output.printed < most and _read(one):
@@ -225,11 +225,3 @@ def _read(one: _Running) -> bool:
         return one.ended is None
     one.output.take(data)
     return bool(data)
-
-
-def _send(leader: int, number: int) -> None:
-    try:
-        os.killpg(leader, number)
-    except ProcessLookupError:
-        # All of it has ended.
-        return
