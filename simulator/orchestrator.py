@@ -181,6 +181,13 @@ async def length_alone(scenario: Scenario, sandbox: Sandbox, options: Options) -
     return _rehearsed[alone]
 
 
+def party_names(scenario: Scenario) -> tuple[str, ...]:
+    """Who takes part in the storm, but for those that help a cleaner."""
+    builds = (f"build-{number}" for number in range(1, scenario.builds + 1))
+    cleaners = ("cleaner" if place == 0 else f"cleaner-{place + 1}" for place in range(len(scenario.cleaners_during)))
+    return (*builds, *cleaners)
+
+
 def stage_of(scenario: Scenario, sandbox: Sandbox) -> Stage:
     """The stage of a run before its first step, set in a sandbox."""
     with umasked():
@@ -261,7 +268,7 @@ class _Run:
         return stage
 
     def _build_names(self) -> list[str]:
-        return [f"build-{number}" for number in range(1, self._scenario.builds + 1)]
+        return list(party_names(self._scenario)[: self._scenario.builds])
 
     # The storm.
 
@@ -310,8 +317,7 @@ class _Run:
             actor = Actor(name, index, faults.get(name))
             parties.append(Party(actor, self._build_function(current, actor), BUILD_FAILURES))
         cleanings = []
-        for place, cleaner in enumerate(scenario.cleaners_during):
-            name = "cleaner" if place == 0 else f"cleaner-{place + 1}"
+        for name, cleaner in zip(party_names(scenario)[scenario.builds :], scenario.cleaners_during, strict=True):
             actor = Actor(name, len(parties), faults.get(name))
             cleanings.append(Cleaning(actor, cleaner, current.stage.cache))
             parties.append(Party(actor, cleanings[-1].clean, CLEANER_FAILURES))
