@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 from simulator.engine.faults import KILL, Fault
 from simulator.exploration.start import observe
 from simulator.ground.stage import CACHE
-from simulator.orchestrator import Options, length_alone, party_names, run, scenario_digest, stage_of, token_of
+from simulator.identity import scenario_digest, token_of
+from simulator.orchestrator import Options, length_alone, party_names, run, stage_of
 from simulator.signature import signature
 from simulator.sometimes import counters, happened
 
