@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import shlex
 import signal
 import subprocess
@@ -83,19 +84,20 @@ def test_classes_are_counted_when_they_are_asked_for(place):
 
 
 def test_the_report_fits_and_says_what_it_was(place):
-    done = explore(place, *SMALL, "--strategy", "pct")
+    # One change of priorities never poisons.
+    done = explore(place, *SMALL, "--strategy", "pct", "--depth", "2")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert all(len(line) <= 100 for line in lines)
+    assert all(len(line) <= 100 for line in lines if not line.startswith("  cachestorm replay "))
     assert ["runs", "share", "seed", "switches", "outcome"] in [line.split() for line in lines]
-    counts = [int(line.split()[0]) for line in lines if "hardened: empty" in line]
+    counts = [int(line.split()[0]) for line in lines if re.match(r" *[0-9]+  +[0-9.]+ %  ", line)]
     assert counts == sorted(counts, reverse=True)
     assert sum(counts) == 60
     told = done.stdout[done.stdout.rindex("\n\n") :].replace("\n  ", " ")
     assert "60 schedules in " in told
     assert "0 unexpected violations" in told
-    assert "sampled by pct (depth 3), seeds 0 to 59; ended after 60 schedules, as asked. It is a sample" in told
+    assert "sampled by pct (depth 2), seeds 0 to 59; ended after 60 schedules, as asked. It is a sample" in told
     assert "\nin none: " in done.stdout
 
 
