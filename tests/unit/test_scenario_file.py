@@ -214,7 +214,7 @@ def test_a_cleaner_compiles_nothing(tmp_path):
         load_scenario(write(tmp_path, text + '[cleaners]\nafter = ["hardened"]\n'))
 
 
-# As they were when they came (the first three before the schedule had a depth): tokens that people have pasted must hold.
+# As they were when they came, some of them before the schedule had a depth: tokens that people have pasted must hold.
 DIGESTS = {
     "issue-3515": "e7591894",
     "issue-3515-loop": "0676e916",

@@ -1,4 +1,4 @@
-"""Parts of a toolchain: the staging phase alone, and the steps of it that the race is made of; the same race in both."""
+"""Parts of a toolchain: the staging phase alone, and the steps of it that the race is made of; one race in both."""
 
 from __future__ import annotations
 
