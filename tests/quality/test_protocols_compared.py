@@ -8,15 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import trio
 
 from simulator import sometimes
 from simulator.engine.faults import RandomFaults
-from simulator.explorer import explore
-from simulator.ground.sandbox import Sandbox
 from simulator.scenario import Expect
 from simulator.scenario_file import load_scenario
 from tests.conftest import GROUND
+from tests.support.exploring import explored
 
 pytestmark = pytest.mark.slow
 
@@ -35,16 +33,10 @@ def sampled(name, protocol, *, cache_lock, kills=()):
     scenario = replace(
         load_scenario(name), protocol=protocol, cache_lock=cache_lock, random_faults=kills, expect=Expect()
     )
-
-    async def main():
-        found = []
-        with Sandbox.create(GROUND) as sandbox:
-            for strategy in STRATEGIES:
-                scheduled = replace(scenario, schedule=replace(scenario.schedule, strategy=strategy))
-                found.append(await explore(scheduled, schedules=SCHEDULES, budget_seconds=600, sandbox=sandbox))
-        return found
-
-    return trio.run(main)
+    return [
+        explored(replace(scenario, schedule=replace(scenario.schedule, strategy=strategy)), GROUND, schedules=SCHEDULES)
+        for strategy in STRATEGIES
+    ]
 
 
 def violated(explorations):

@@ -68,7 +68,12 @@ def test_the_document(place):
     assert (told["schema"], told["scenario"]) == ("cachestorm/explore/1", "issue-3515-small")
     assert (told["strategy"], told["explored"], told["complete"]) == ("sticky", 60, False)
     assert sum(item["count"] for item in told["outcomes"]) == 60
-    assert set(told["outcomes"][0]) == {"signature", "count", "first", "token", "seed", "run", "switches", "steps"}
+    kept = {"signature", "count", "first", "violates", "token", "seed", "run", "switches", "steps"}
+    assert set(told["outcomes"][0]) == kept
+    # Whoever fails here is hurt by another, and alone all is well.
+    assert [item["violates"] for item in told["outcomes"]] == [
+        not item["signature"].startswith("ok;") for item in told["outcomes"]
+    ]
     assert set(told["violations"][0]) >= {"oracle", "signature", "token", "sentence", "expected", "count"}
     assert told["sometimes"]["a directory was poisoned"] > 0
     assert told["classes"] is None
