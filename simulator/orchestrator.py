@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from cache_core.errors import CacheError
-from cache_core.protocols import BUILD_IN_PLACE
 from simulator.actors.cleaners import Cleaned
 from simulator.actors.crew import Cleaning
-from simulator.actors.install import InstallJob, install, source_entry
+from simulator.actors.entries import build_entries, lay
+from simulator.actors.install import InstallJob, install
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import RetryTypeError, ToolchainError
 from simulator.blame import failure_of
@@ -29,12 +29,11 @@ from simulator.engine.paths import Paths
 from simulator.engine.randomness import Randomness
 from simulator.engine.trace import errno_name
 from simulator.errors import BadInputError, BuildFailedError, InternalError, MachineError, PrunedRunError
-from simulator.ground.stage import CACHE, Stage, place_source
+from simulator.ground.stage import CACHE, Stage
 from simulator.hosts.bare import BareHost
 from simulator.hosts.base import Party
 from simulator.hosts.trio_host import TrioHost
 from simulator.identity import token_of
-from simulator.manifest import SdistManifest
 from simulator.oracles import CLEANER_ORACLES, STORM_ORACLES
 from simulator.oracles.base import CleanerEvidence, StormEvidence
 from simulator.outcome import (
@@ -259,10 +258,8 @@ class _Run:
         """All that is there before the first step."""
         stage = Stage(self._sandbox.fresh())
         stage.set(self._build_names())
-        if self._scenario.protocol in BUILD_IN_PLACE:
-            for package in self._scenario.packages:
-                if isinstance(package, SdistManifest):
-                    place_source(package, f"{stage.cache}/{source_entry(package).local}")
+        scenario = self._scenario
+        lay(stage.cache, scenario.packages, scenario.protocol, builds_only=scenario.builds_only)
         return stage
 
     def _build_names(self) -> list[str]:
@@ -338,8 +335,10 @@ class _Run:
         def enter_phase(phase: str) -> None:
             actor.phase = phase
 
+        make = build_entries if scenario.builds_only else install
+
         def build(kernel: GatedKernel) -> None:
-            install(kernel, job, enter_phase)
+            make(kernel, job, enter_phase)
 
         return build
 
