@@ -26,7 +26,7 @@ from simulator.engine.listing import sorted_entries
 from simulator.engine.paths import Relative
 from simulator.engine.quiet import KINDS, quiet_calls
 from simulator.engine.step import UNLOCK, StallRequested, Stepper
-from simulator.engine.trace import LIST_DESCRIPTOR, LIST_PATH
+from simulator.engine.trace import CREATIONS, LIST_DESCRIPTOR, LIST_PATH
 from simulator.errors import ActorKilled
 
 if TYPE_CHECKING:
@@ -55,10 +55,11 @@ class Calls(Stepper):
 
     def open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> Any:
         """As `Kernel.open`."""
+        operation = KINDS[flags][0]
+        if flags & os.O_CREAT:
+            operation = CREATIONS[operation, mode]
         shown = self._name(path, dir_fd)
-        return self._make(
-            (KINDS[flags][0], shown, None, None, self._opened, REAL.open, (path, flags, mode), _at(dir_fd))
-        )
+        return self._make((operation, shown, None, None, self._opened, REAL.open, (path, flags, mode), _at(dir_fd)))
 
     def openat2(self, path: str, flags: int, resolve: int, *, dir_fd: int) -> Any:
         """As `Kernel.openat2`."""

@@ -11,7 +11,8 @@ Where it is wider than needed:
 - a lock is written by each flock that gets it, though two that share it could change places;
 - a file that existed and is opened with O_CREAT counts as written, unless it was empty: the record does not say whether
   O_TRUNC was among the flags;
-- a chmod counts as a change unless start or an earlier chmod say that the mode is the same (a new file's is not known);
+- a chmod counts as a change unless it is known that the mode is the same: from the start, from an earlier chmod, or, of
+  a file that was made since, from the umask, if that is told (a new directory's is not known);
 - a call that ended in EACCES reads all of its path, unless a directory on it is known to let nobody in;
 - rmdir is an add to the directory's own meta, and who could not make a name in a directory reads that: it may be gone;
 - utime counts as a write of the content as well: either sets the modification time;
@@ -37,7 +38,17 @@ from typing import TYPE_CHECKING
 from simulator.engine.faults import AFTER, BEFORE, BUILD_ERROR, KILL
 from simulator.engine.paths import OUTSIDE, Relative
 from simulator.engine.step import UNLOCK
-from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, OPEN, OPENDIR, TRUNCATED, Step
+from simulator.engine.trace import (
+    CREATE,
+    CREATE_EXCL,
+    LIST_DESCRIPTOR,
+    LIST_PATH,
+    OPEN,
+    OPENDIR,
+    TRUNCATED,
+    Creation,
+    Step,
+)
 from simulator.exploration.descriptors import Descriptors
 from simulator.exploration.keys import (
     ADD,
@@ -94,6 +105,7 @@ class Follower:
     def __init__(self, start: Start | None = None, cache: str = CACHE) -> None:
         self._tree = Tree(cache, start)
         self._outside = (entry(self._tree.outside.number, OUTSIDE), mode(self._tree.outside.number))
+        self._umask = None if start is None else start.umask
         self._descriptors = Descriptors()
         self._lost = False
         self._touched: Footprint = {}
@@ -238,7 +250,7 @@ class Follower:
         place = places[0]
         node = place.node
         if node is None:
-            node = self._make(place, FILE)
+            node = self._make(place, FILE, _mode_of(step))
         elif node.certain:
             self._emptied(node)
         else:
@@ -250,7 +262,7 @@ class Follower:
     def _create_new(self, step: Step) -> None:
         place = self._place(step, step.path)
         if place is not None:
-            self._opened(step, [self._make(place, FILE)])
+            self._opened(step, [self._make(place, FILE, _mode_of(step))])
 
     # Names.
 
@@ -262,11 +274,14 @@ class Follower:
         self._touch(listing(place.directory.number), ADD)
         self._tree.put(place, node)
 
-    def _make(self, place: Place, kind: str) -> Node:
+    def _make(self, place: Place, kind: str, asked: int | None = None) -> Node:
+        """Something new is there; `asked` is the mode that it was to have."""
         if place.node is not None and place.node.certain and place.node is not self._tree.outside:
             raise _LostTrackError(place.name)
         node = self._tree.make(kind)
         node.empty = kind == FILE
+        if asked is not None and self._umask is not None:
+            node.mode = asked & ~self._umask
         self._name(place, node)
         return node
 
@@ -477,3 +492,8 @@ class Follower:
     def _end(self, step: Step) -> None:
         self._locks(self._descriptors.held(step.actor), WRITE)
         self._descriptors.end(step.actor)
+
+
+def _mode_of(step: Step) -> int | None:
+    """Which mode a new file was to have, where the record knows."""
+    return step.operation.mode if isinstance(step.operation, Creation) else None

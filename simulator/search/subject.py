@@ -14,7 +14,7 @@ from simulator.engine.faults import KILL, Fault
 from simulator.exploration.start import observe
 from simulator.ground.stage import CACHE
 from simulator.identity import scenario_digest, token_of
-from simulator.orchestrator import Options, length_alone, party_names, run, stage_of
+from simulator.orchestrator import UMASK, Options, length_alone, party_names, run, stage_of
 from simulator.signature import signature
 from simulator.sometimes import counters, happened
 
@@ -187,7 +187,7 @@ class ScenarioSubject:
 
     async def start(self) -> Start:
         """As `Subject.start`."""
-        return observe(stage_of(self.scenario, self._sandbox).root, CACHE)
+        return observe(stage_of(self.scenario, self._sandbox).root, CACHE, UMASK)
 
     async def length_alone(self) -> int:
         """As `Subject.length_alone`."""

@@ -117,12 +117,11 @@ class Systematic:
             trial = await self.subject.trial(self.seed, strategy=self.dpor, kills=self.plan.faults)
         except PrunedRunError:
             self.pruned += 1
-            self.plan.saw(self.dpor.transitions.storm)
         else:
             storm = self.dpor.transitions.storm
             _refuse_helpers(storm)
             self.found.add(trial, None if self.found.classes is None else trace_class(storm, self._start))
-            self.plan.saw(storm)
+        self.plan.observed.saw(self.dpor.transitions.made, self.dpor.names)
         if not self.dpor.advance():
             if self.plan.advance():
                 self.dpor = Dpor(self._start)
