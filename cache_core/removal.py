@@ -45,6 +45,7 @@ from cache_core.outcome import DEFAULT, Options, Removal
 from cache_core.pinned import Opener
 from cache_core.repair import mend, put_back
 from cache_core.trail import Trail
+from cache_core.units import Part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -195,8 +196,10 @@ class _Walk:
     def _unlink_listed(self, level: Level, fd: int, listing: Listing) -> int:
         """Returns how many entries it met that are not known to stay."""
         met = 0
+        skip = level.skip
+        part = skip if isinstance(skip, Part) else None
         while batch := self._next_batch(level, listing):
-            names = self._unlink_batch(level, fd, batch)
+            names = self._unlink_batch(level, fd, batch if part is None else part.of(batch))
             met += names
             level.seen += names
             self._acts.tell()
