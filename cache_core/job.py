@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 # Something that is no lock is removed and a lock made; somebody who puts it there again that often means it.
 _NO_LOCK_MAX = 3
-# What is deeper is moved up, if it can be. Entries of caches are seldom deeper than this, and so deep a walk holds all of
-# its way open: no directory is opened twice (`trail`). Half as much for a chain as with 32.
+# What is deeper is moved up, if it can be. Entries of caches are seldom so deep, and as far as this a walk holds all of
+# its way open, so no directory is opened twice (`trail`): with 32, a chain took a quarter more.
 _DEPTH_BEHIND_A_FENCE = HELD_MAX - 1
 
 

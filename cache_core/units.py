@@ -65,9 +65,7 @@ class Part(set[str]):
         """Those whose names fall to this part."""
         part, parts, checksum = self._part, self._parts, zlib.crc32
         # Done for each name in the directory, by each worker. A checksum, as a string's own hash differs by process.
-        return [
-            entry for entry in entries if checksum(entry.name.encode("utf-8", "surrogateescape")) % parts == part
-        ]
+        return [entry for entry in entries if checksum(entry.name.encode("utf-8", "surrogateescape")) % parts == part]
 
 
 def divide(

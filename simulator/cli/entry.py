@@ -2,7 +2,7 @@
 
 Guarantees: both ways do and say the same (a test holds them together). Costs: before the first entry of a cache goes,
 nothing is loaded but what removes it; whatever goes wrong loads click, which is the one place for messages. What is
-loaded stays until the end, so nobody looks through it for what could be given back: a tenth of what a small cache takes.
+loaded stays until the end, so nobody looks through it for what could be freed: a tenth of what a small cache takes.
 """
 
 from __future__ import annotations
