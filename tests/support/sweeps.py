@@ -162,7 +162,7 @@ class Ground:
 
 
 class Behind:
-    """A fence that says that it stands, so that what lies deep is moved up; the gate sees whether anybody reaches out."""
+    """A fence that says that it stands, so that what lies deep is moved up; the gate sees all that anybody calls."""
 
     def enter(self, root_fd, parent_fd, name):
         del root_fd, parent_fd, name
