@@ -8,34 +8,32 @@ checks its own determinism as it goes.
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import zipfile
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from cache_core.errors import CacheError
-from cache_core.protocols import BUILD_IN_PLACE
-from simulator.actors.cleaners import CLEANERS, Cleaned
+from simulator.actors.cleaners import Cleaned
 from simulator.actors.crew import Cleaning
-from simulator.actors.install import InstallJob, install, source_entry
-from simulator.actors.interpreter import PYTHON_VERSION
+from simulator.actors.entries import build_entries, lay
+from simulator.actors.install import InstallJob, install
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import RetryTypeError, ToolchainError
 from simulator.blame import failure_of
 from simulator.engine.actor import Actor
 from simulator.engine.clock import LogicalTimes
 from simulator.engine.faults import faults_by_actor
-from simulator.engine.gate import Gate
+from simulator.engine.gate import PRUNED, Gate
 from simulator.engine.paths import Paths
 from simulator.engine.randomness import Randomness
-from simulator.engine.trace import errno_name, fingerprint
-from simulator.errors import BadInputError, BuildFailedError, InternalError, MachineError
-from simulator.ground.stage import CACHE, Stage, place_source
+from simulator.engine.trace import errno_name
+from simulator.errors import BadInputError, BuildFailedError, InternalError, MachineError, PrunedRunError
+from simulator.ground.stage import CACHE, Stage
 from simulator.hosts.bare import BareHost
 from simulator.hosts.base import Party
 from simulator.hosts.trio_host import TrioHost
-from simulator.manifest import SdistManifest
+from simulator.identity import token_of
 from simulator.oracles import CLEANER_ORACLES, STORM_ORACLES
 from simulator.oracles.base import CleanerEvidence, StormEvidence
 from simulator.outcome import (
@@ -49,8 +47,9 @@ from simulator.outcome import (
     Violation,
 )
 from simulator.scenario import Expect, Scenario, Schedule
+from simulator.schedule import format_segments, segments_of
 from simulator.strategies import STRATEGIES
-from simulator.token import Token
+from simulator.strategies.replay import Replay
 from simulator.verdict import cleaner_outcome, emptied, judged, read_residue
 
 if TYPE_CHECKING:
@@ -106,6 +105,7 @@ class Options:
         chain: all cleaners one after another on one cache, instead of a round each (for a demonstration).
         bare: under the bare host: faster, without a pace.
         real_cleaners: those of the scenario's cleaners after the storm that are real programs.
+        token: whether the report gets its token and its digest; they take a tenth of a short run.
     """
 
     pace: float = 0.0
@@ -114,6 +114,7 @@ class Options:
     chain: bool = False
     bare: bool = False
     real_cleaners: RealCleaning | None = None
+    token: bool = True
 
 
 @dataclass(slots=True)
@@ -128,7 +129,13 @@ class _Round:
     switches: int = 0
 
 
-async def run(scenario: Scenario, seed: int, sandbox: Sandbox, options: Options | None = None) -> RunReport:
+async def run(
+    scenario: Scenario,
+    seed: int,
+    sandbox: Sandbox,
+    options: Options | None = None,
+    strategy: Strategy | None = None,
+) -> RunReport:
     """Make one run.
 
     Args:
@@ -136,26 +143,30 @@ async def run(scenario: Scenario, seed: int, sandbox: Sandbox, options: Options 
         seed: one seed is one interleaving.
         sandbox: where; every round gets a fresh directory in it.
         options: how.
+        strategy: who moves when in the storm; None: the scenario's own. In later rounds the first one's schedule is
+            followed.
 
     Raises:
         KeyboardInterrupt: `options.interrupted` said so; whoever owns the signal knows which it was.
         DivergenceError: a replayed schedule could not be followed.
+        PrunedRunError: `strategy` saw that the rest of the run is known.
         InternalError: a round was not like the first one, or an actor broke in a way that no real one does.
     """
     options = options or Options()
-    strategy = STRATEGIES[scenario.schedule.strategy](scenario.schedule)
-    with _umask():
+    given = strategy is not None
+    strategy = strategy or STRATEGIES[scenario.schedule.strategy](scenario.schedule)
+    with umasked():
         rehearsed = getattr(strategy, "rehearsed", None)
         if rehearsed:
-            rehearsed(await _length_alone(scenario, sandbox, options))
-        return await _Run(scenario, seed, sandbox, options, strategy).make()
+            rehearsed(await length_alone(scenario, sandbox, options))
+        return await _Run(scenario, seed, sandbox, options, strategy, given=given).make()
 
 
 # Of the scenario that was rehearsed last: a thousand seeds of it need one rehearsal.
 _rehearsed: dict[Scenario, int] = {}
 
 
-async def _length_alone(scenario: Scenario, sandbox: Sandbox, options: Options) -> int:
+async def length_alone(scenario: Scenario, sandbox: Sandbox, options: Options) -> int:
     """How many steps the storm makes with everybody one after another; the same for every seed."""
     alone = replace(scenario, random_faults=(), cleaners_after=(), schedule=Schedule("replay"), expect=Expect())
     if alone not in _rehearsed:
@@ -167,8 +178,22 @@ async def _length_alone(scenario: Scenario, sandbox: Sandbox, options: Options) 
     return _rehearsed[alone]
 
 
+def party_names(scenario: Scenario) -> tuple[str, ...]:
+    """Who takes part in the storm, but for those that help a cleaner."""
+    builds = (f"build-{number}" for number in range(1, scenario.builds + 1))
+    cleaners = ("cleaner" if place == 0 else f"cleaner-{place + 1}" for place in range(len(scenario.cleaners_during)))
+    return (*builds, *cleaners)
+
+
+def stage_of(scenario: Scenario, sandbox: Sandbox) -> Stage:
+    """The stage of a run before its first step, set in a sandbox."""
+    with umasked():
+        return _Run(scenario, 0, sandbox, Options(), STRATEGIES["replay"](Schedule("replay"))).set_stage()
+
+
 @contextlib.contextmanager
-def _umask() -> Iterator[None]:
+def umasked() -> Iterator[None]:
+    """With the umask that every run has."""
     before = os.umask(UMASK)
     try:
         yield
@@ -179,12 +204,23 @@ def _umask() -> Iterator[None]:
 class _Run:
     """The rounds of one run."""
 
-    def __init__(self, scenario: Scenario, seed: int, sandbox: Sandbox, options: Options, strategy: Strategy) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        sandbox: Sandbox,
+        options: Options,
+        strategy: Strategy,
+        *,
+        given: bool = False,
+    ) -> None:
         self._scenario = scenario
         self._seed = seed
         self._sandbox = sandbox
         self._options = options
         self._strategy = strategy
+        # Whether somebody else's: it makes one storm, and later rounds follow that.
+        self._given = given
         self._rounds: list[_Round] = []
         self._storm: list[RawStep] = []
         self._violations: list[Violation] = []
@@ -213,19 +249,21 @@ class _Run:
         return len(current.steps)
 
     def _begin_round(self, number: int) -> _Round:
-        root = self._sandbox.fresh()
-        stage = Stage(root)
-        stage.set(self._build_names())
-        if self._scenario.protocol in BUILD_IN_PLACE:
-            for package in self._scenario.packages:
-                if isinstance(package, SdistManifest):
-                    place_source(package, f"{stage.cache}/{source_entry(package).local}")
-        current = _Round(number, stage, Paths(root, CACHE), LogicalTimes())
+        stage = self.set_stage()
+        current = _Round(number, stage, Paths(stage.root, CACHE), LogicalTimes())
         self._rounds.append(current)
         return current
 
+    def set_stage(self) -> Stage:
+        """All that is there before the first step."""
+        stage = Stage(self._sandbox.fresh())
+        stage.set(self._build_names())
+        scenario = self._scenario
+        lay(stage.cache, scenario.packages, scenario.protocol, builds_only=scenario.builds_only)
+        return stage
+
     def _build_names(self) -> list[str]:
-        return [f"build-{number}" for number in range(1, self._scenario.builds + 1)]
+        return list(party_names(self._scenario)[: self._scenario.builds])
 
     # The storm.
 
@@ -236,7 +274,7 @@ class _Run:
         cleaners = len(self._scenario.cleaners_during)
         if observer:
             observer.storm_begins(current.number, [party.actor for party in parties[: builds + cleaners]])
-        gate = await self._play(current, parties, self._strategy, "schedule")
+        gate = await self._play(current, parties, self._strategy_of(current), "schedule")
         outcomes = tuple(self._build_outcome(party, gate) for party in parties[:builds])
         middle = tuple(
             self._cleaner_outcome(current, name, party, None)
@@ -255,6 +293,11 @@ class _Run:
             raise InternalError("nondeterminism", str(current.number), self._first_difference(current))
         return middle
 
+    def _strategy_of(self, current: _Round) -> Strategy:
+        if self._given and current.number > 1:
+            return Replay(format_segments(segments_of(self._storm)))
+        return self._strategy
+
     def _storm_parties(self, current: _Round) -> list[Party]:
         scenario = self._scenario
         names = self._build_names()
@@ -269,8 +312,7 @@ class _Run:
             actor = Actor(name, index, faults.get(name))
             parties.append(Party(actor, self._build_function(current, actor), BUILD_FAILURES))
         cleanings = []
-        for place, cleaner in enumerate(scenario.cleaners_during):
-            name = "cleaner" if place == 0 else f"cleaner-{place + 1}"
+        for name, cleaner in zip(party_names(scenario)[scenario.builds :], scenario.cleaners_during, strict=True):
             actor = Actor(name, len(parties), faults.get(name))
             cleanings.append(Cleaning(actor, cleaner, current.stage.cache))
             parties.append(Party(actor, cleanings[-1].clean, CLEANER_FAILURES))
@@ -293,8 +335,10 @@ class _Run:
         def enter_phase(phase: str) -> None:
             actor.phase = phase
 
+        make = build_entries if scenario.builds_only else install
+
         def build(kernel: GatedKernel) -> None:
-            install(kernel, job, enter_phase)
+            make(kernel, job, enter_phase)
 
         return build
 
@@ -370,6 +414,8 @@ class _Run:
         self._struck.update(str(fault) for actor in actors if actor.faults for fault in actor.faults.fired)
         if gate.stopped == "interrupted":
             raise KeyboardInterrupt
+        if gate.stopped == PRUNED:
+            raise PrunedRunError
         if gate.lacking is not None:
             raise _lacks(gate.lacking)
         if gate.stopped == "cancelled":
@@ -388,13 +434,11 @@ class _Run:
     def _report(self, middle: tuple[CleanerOutcome, ...]) -> RunReport:
         scenario = self._scenario
         rounds = tuple(item.steps for item in self._rounds)
-        trace = fingerprint(storm_once(rounds, len(self._storm)))
-        token = Token(scenario.name, scenario_digest(scenario), self._seed, scenario.schedule.segments, trace)
-        return RunReport(
+        report = RunReport(
             scenario=scenario.name,
             seed=self._seed,
-            token=str(token),
-            trace_digest=trace.digest,
+            token=None,
+            trace_digest=None,
             steps=sum(map(len, rounds)),
             switches=sum(item.switches for item in self._rounds),
             builds=self._builds,
@@ -406,6 +450,10 @@ class _Run:
             storm_steps=len(self._storm),
             idle_faults=tuple(str(fault) for fault in scenario.faults if str(fault) not in self._struck),
         )
+        if not self._options.token:
+            return report
+        token = token_of(scenario, report, scheduled=self._given)
+        return replace(report, token=str(token), trace_digest=token.trace.digest)
 
 
 def _lacks(step: RawStep) -> MachineError:
@@ -417,24 +465,3 @@ def _lacks(step: RawStep) -> MachineError:
         f"the machine ran out ({name}: {os.strerror(number or 0)}) when {actor} made {operation} {path}, and no fault"
         " did that: give the run more space (--sandbox), more inodes or more open files (ulimit -n)",
     )
-
-
-def storm_once(rounds: Sequence[Sequence[RawStep]], storm_steps: int) -> list[RawStep]:
-    """All that happened, the storm (which is the same in every round) counted once."""
-    steps = list(rounds[0])
-    for later in rounds[1:]:
-        steps += later[storm_steps:]
-    return steps
-
-
-@functools.lru_cache(maxsize=4)
-def scenario_digest(scenario: Scenario) -> str:
-    """The scenario's digest, with the revision of its toolchain and, where it matters, the Python version."""
-    names = (*scenario.cleaners_after, *scenario.cleaners_during)
-    python = PYTHON_VERSION if any(_depends_on_interpreter(name) for name in names) else ""
-    return scenario.digest(TOOLCHAINS[scenario.toolchain].revision, python)
-
-
-def _depends_on_interpreter(cleaner: str) -> bool:
-    # A real program is not in the table: its interpreter, if it has one, is its own.
-    return cleaner in CLEANERS and CLEANERS[cleaner].depends_on_interpreter

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, TypeVar
 import trio
 
 from simulator.cli.output import note
-from simulator.explorer import explore
 from simulator.ground.sandbox import Sandbox
 from simulator.orchestrator import Options, run
+from simulator.search.sampling import sample
+from simulator.search.subject import ScenarioSubject
+from simulator.search.systematic import Systematic, check_size
 from simulator.solo import solo
 from simulator.words import counted
 
@@ -23,13 +25,15 @@ if TYPE_CHECKING:
     from simulator.actors.toolchains.base import Toolchain
     from simulator.cli.signals import Interruption
     from simulator.engine.actor import Shown
-    from simulator.explorer import Exploration
     from simulator.fidelity import Row
     from simulator.manifest import SdistManifest
     from simulator.orchestrator import Observer, RealCleaning
     from simulator.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport
     from simulator.report.live import View
     from simulator.scenario import Scenario
+    from simulator.search import found as searching
+    from simulator.search.limits import Limits
+    from simulator.search.result import Exploration
 
 T = TypeVar("T")
 
@@ -142,21 +146,47 @@ class Runner:
         self,
         scenario: Scenario,
         *,
-        schedules: int,
-        budget_seconds: float,
+        limits: Limits,
         first_seed: int,
         count_classes: bool,
-        observer: Callable[[int, int, float], None],
+        observer: searching.Observer,
     ) -> Exploration:
-        """Many runs, at full speed; a signal ends them early, and what they found is returned."""
-        return await explore(
-            scenario,
-            schedules=schedules,
-            budget_seconds=budget_seconds,
-            sandbox=self._sandbox,
+        """Many runs, drawn, at full speed; a signal ends them early, and what they found is returned."""
+        subject = await self._subject(scenario)
+        return await sample(
+            subject,
+            scenario.schedule,
+            limits,
             first_seed=first_seed,
             count_classes=count_classes,
             observer=observer,
+        )
+
+    async def search(
+        self, scenario: Scenario, *, seed: int, kills: int, count_classes: bool, bounded: bool
+    ) -> Systematic:
+        """A systematic search, at its beginning.
+
+        Args:
+            scenario: what to run.
+            seed: of its faults.
+            kills: how many a run has at most.
+            count_classes: whether storms are told apart by more than their outcome.
+            bounded: whether somebody said how far it may go.
+
+        Raises:
+            BadInputError: nobody did, and it would not come to its end.
+        """
+        subject = await self._subject(scenario, kills=kills > 0)
+        if not bounded:
+            await check_size(subject)
+        return Systematic(subject, await subject.start(), seed=seed, kills=kills, count_classes=count_classes)
+
+    async def _subject(self, scenario: Scenario, *, kills: bool = False) -> ScenarioSubject:
+        return ScenarioSubject(
+            scenario,
+            self._sandbox,
+            kills=kills,
             interrupted=self._interruption,
             real_cleaners=await self._real_cleaners(scenario),
         )
