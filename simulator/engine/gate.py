@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from simulator.engine.actor import BLOCKED, DONE, ENABLED, STALLED, STARTING, Actor
+from simulator.engine.actor import BLOCKED, DONE, ENABLED, STALLED, STARTING, Actor, Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,6 +137,13 @@ class Gate:
             if actor.status == BLOCKED and actor.waits_for == lock:
                 self._enable(actor)
 
+    def drop(self, held: Held) -> None:
+        """A lock is gone though its descriptors are open: no copy of them has it any more."""
+        for actor in self.actors:
+            for fd in [fd for fd, one in actor.locks.items() if one is held]:
+                del actor.locks[fd]
+        self.release(held.path)
+
     def finish(self, actor: Actor) -> Actor | None:
         """`actor` makes no further step. Who moves now; None when nobody is left."""
         arriving = actor.status == STARTING
@@ -243,4 +250,4 @@ class Gate:
         return bool(again)
 
     def _holders(self, lock: str | None) -> tuple[str, ...]:
-        return tuple(actor.name for actor in self.actors if lock in actor.locks.values())
+        return tuple(actor.name for actor in self.actors if any(held.path == lock for held in actor.locks.values()))
