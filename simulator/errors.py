@@ -49,6 +49,10 @@ class InterruptedRunError(CachestormError):
         self.report: dict[str, object] | None = None
 
 
+class PrunedRunError(Exception):
+    """A search ended the run, as it knows what would follow: no outcome, and nobody's fault."""
+
+
 class InternalError(CachestormError):
     """A bug of ours: the run contradicts itself."""
 

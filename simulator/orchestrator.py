@@ -26,11 +26,11 @@ from simulator.blame import failure_of
 from simulator.engine.actor import Actor
 from simulator.engine.clock import LogicalTimes
 from simulator.engine.faults import faults_by_actor
-from simulator.engine.gate import Gate
+from simulator.engine.gate import PRUNED, Gate
 from simulator.engine.paths import Paths
 from simulator.engine.randomness import Randomness
 from simulator.engine.trace import errno_name, fingerprint
-from simulator.errors import BadInputError, BuildFailedError, InternalError, MachineError
+from simulator.errors import BadInputError, BuildFailedError, InternalError, MachineError, PrunedRunError
 from simulator.ground.stage import CACHE, Stage, place_source
 from simulator.hosts.bare import BareHost
 from simulator.hosts.base import Party
@@ -49,7 +49,9 @@ from simulator.outcome import (
     Violation,
 )
 from simulator.scenario import Expect, Scenario, Schedule
+from simulator.schedule import format_segments, segments_of
 from simulator.strategies import STRATEGIES
+from simulator.strategies.replay import Replay
 from simulator.token import Token
 from simulator.verdict import cleaner_outcome, emptied, judged, read_residue
 
@@ -106,6 +108,7 @@ class Options:
         chain: all cleaners one after another on one cache, instead of a round each (for a demonstration).
         bare: under the bare host: faster, without a pace.
         real_cleaners: those of the scenario's cleaners after the storm that are real programs.
+        token: whether the report gets its token and its digest; they take a tenth of a short run.
     """
 
     pace: float = 0.0
@@ -114,6 +117,7 @@ class Options:
     chain: bool = False
     bare: bool = False
     real_cleaners: RealCleaning | None = None
+    token: bool = True
 
 
 @dataclass(slots=True)
@@ -128,7 +132,13 @@ class _Round:
     switches: int = 0
 
 
-async def run(scenario: Scenario, seed: int, sandbox: Sandbox, options: Options | None = None) -> RunReport:
+async def run(
+    scenario: Scenario,
+    seed: int,
+    sandbox: Sandbox,
+    options: Options | None = None,
+    strategy: Strategy | None = None,
+) -> RunReport:
     """Make one run.
 
     Args:
@@ -136,26 +146,30 @@ async def run(scenario: Scenario, seed: int, sandbox: Sandbox, options: Options 
         seed: one seed is one interleaving.
         sandbox: where; every round gets a fresh directory in it.
         options: how.
+        strategy: who moves when in the storm; None: the scenario's own. In later rounds the first one's schedule is
+            followed.
 
     Raises:
         KeyboardInterrupt: `options.interrupted` said so; whoever owns the signal knows which it was.
         DivergenceError: a replayed schedule could not be followed.
+        PrunedRunError: `strategy` saw that the rest of the run is known.
         InternalError: a round was not like the first one, or an actor broke in a way that no real one does.
     """
     options = options or Options()
-    strategy = STRATEGIES[scenario.schedule.strategy](scenario.schedule)
-    with _umask():
+    given = strategy is not None
+    strategy = strategy or STRATEGIES[scenario.schedule.strategy](scenario.schedule)
+    with umasked():
         rehearsed = getattr(strategy, "rehearsed", None)
         if rehearsed:
-            rehearsed(await _length_alone(scenario, sandbox, options))
-        return await _Run(scenario, seed, sandbox, options, strategy).make()
+            rehearsed(await length_alone(scenario, sandbox, options))
+        return await _Run(scenario, seed, sandbox, options, strategy, given=given).make()
 
 
 # Of the scenario that was rehearsed last: a thousand seeds of it need one rehearsal.
 _rehearsed: dict[Scenario, int] = {}
 
 
-async def _length_alone(scenario: Scenario, sandbox: Sandbox, options: Options) -> int:
+async def length_alone(scenario: Scenario, sandbox: Sandbox, options: Options) -> int:
     """How many steps the storm makes with everybody one after another; the same for every seed."""
     alone = replace(scenario, random_faults=(), cleaners_after=(), schedule=Schedule("replay"), expect=Expect())
     if alone not in _rehearsed:
@@ -167,8 +181,15 @@ async def _length_alone(scenario: Scenario, sandbox: Sandbox, options: Options) 
     return _rehearsed[alone]
 
 
+def stage_of(scenario: Scenario, sandbox: Sandbox) -> Stage:
+    """The stage of a run before its first step, set in a sandbox."""
+    with umasked():
+        return _Run(scenario, 0, sandbox, Options(), STRATEGIES["replay"](Schedule("replay"))).set_stage()
+
+
 @contextlib.contextmanager
-def _umask() -> Iterator[None]:
+def umasked() -> Iterator[None]:
+    """With the umask that every run has."""
     before = os.umask(UMASK)
     try:
         yield
@@ -179,12 +200,23 @@ def _umask() -> Iterator[None]:
 class _Run:
     """The rounds of one run."""
 
-    def __init__(self, scenario: Scenario, seed: int, sandbox: Sandbox, options: Options, strategy: Strategy) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        sandbox: Sandbox,
+        options: Options,
+        strategy: Strategy,
+        *,
+        given: bool = False,
+    ) -> None:
         self._scenario = scenario
         self._seed = seed
         self._sandbox = sandbox
         self._options = options
         self._strategy = strategy
+        # Whether somebody else's: it makes one storm, and later rounds follow that.
+        self._given = given
         self._rounds: list[_Round] = []
         self._storm: list[RawStep] = []
         self._violations: list[Violation] = []
@@ -213,16 +245,20 @@ class _Run:
         return len(current.steps)
 
     def _begin_round(self, number: int) -> _Round:
-        root = self._sandbox.fresh()
-        stage = Stage(root)
+        stage = self.set_stage()
+        current = _Round(number, stage, Paths(stage.root, CACHE), LogicalTimes())
+        self._rounds.append(current)
+        return current
+
+    def set_stage(self) -> Stage:
+        """All that is there before the first step."""
+        stage = Stage(self._sandbox.fresh())
         stage.set(self._build_names())
         if self._scenario.protocol in BUILD_IN_PLACE:
             for package in self._scenario.packages:
                 if isinstance(package, SdistManifest):
                     place_source(package, f"{stage.cache}/{source_entry(package).local}")
-        current = _Round(number, stage, Paths(root, CACHE), LogicalTimes())
-        self._rounds.append(current)
-        return current
+        return stage
 
     def _build_names(self) -> list[str]:
         return [f"build-{number}" for number in range(1, self._scenario.builds + 1)]
@@ -236,7 +272,7 @@ class _Run:
         cleaners = len(self._scenario.cleaners_during)
         if observer:
             observer.storm_begins(current.number, [party.actor for party in parties[: builds + cleaners]])
-        gate = await self._play(current, parties, self._strategy, "schedule")
+        gate = await self._play(current, parties, self._strategy_of(current), "schedule")
         outcomes = tuple(self._build_outcome(party, gate) for party in parties[:builds])
         middle = tuple(
             self._cleaner_outcome(current, name, party, None)
@@ -254,6 +290,11 @@ class _Run:
         elif current.steps != self._storm:
             raise InternalError("nondeterminism", str(current.number), self._first_difference(current))
         return middle
+
+    def _strategy_of(self, current: _Round) -> Strategy:
+        if self._given and current.number > 1:
+            return Replay(format_segments(segments_of(self._storm)))
+        return self._strategy
 
     def _storm_parties(self, current: _Round) -> list[Party]:
         scenario = self._scenario
@@ -370,6 +411,8 @@ class _Run:
         self._struck.update(str(fault) for actor in actors if actor.faults for fault in actor.faults.fired)
         if gate.stopped == "interrupted":
             raise KeyboardInterrupt
+        if gate.stopped == PRUNED:
+            raise PrunedRunError
         if gate.lacking is not None:
             raise _lacks(gate.lacking)
         if gate.stopped == "cancelled":
@@ -388,13 +431,11 @@ class _Run:
     def _report(self, middle: tuple[CleanerOutcome, ...]) -> RunReport:
         scenario = self._scenario
         rounds = tuple(item.steps for item in self._rounds)
-        trace = fingerprint(storm_once(rounds, len(self._storm)))
-        token = Token(scenario.name, scenario_digest(scenario), self._seed, scenario.schedule.segments, trace)
-        return RunReport(
+        report = RunReport(
             scenario=scenario.name,
             seed=self._seed,
-            token=str(token),
-            trace_digest=trace.digest,
+            token=None,
+            trace_digest=None,
             steps=sum(map(len, rounds)),
             switches=sum(item.switches for item in self._rounds),
             builds=self._builds,
@@ -406,6 +447,25 @@ class _Run:
             storm_steps=len(self._storm),
             idle_faults=tuple(str(fault) for fault in scenario.faults if str(fault) not in self._struck),
         )
+        if not self._options.token:
+            return report
+        token = token_of(scenario, report, scheduled=self._given)
+        return replace(report, token=str(token), trace_digest=token.trace.digest)
+
+
+def token_of(scenario: Scenario, report: RunReport, *, scheduled: bool = False) -> Token:
+    """The token of a run.
+
+    Args:
+        scenario: that was run; kills in its schedule or of a search are in the steps.
+        report: what came of it, with all its steps.
+        scheduled: whether a search said who moves when, so that no seed says it.
+    """
+    if scheduled:
+        segments = format_segments(segments_of(report.rounds[0][: report.storm_steps]))
+        scenario = replace(scenario, schedule=replace(scenario.schedule, strategy="replay", segments=segments))
+    trace = fingerprint(storm_once(report.rounds, report.storm_steps))
+    return Token(scenario.name, scenario_digest(scenario), report.seed, scenario.schedule.segments, trace)
 
 
 def _lacks(step: RawStep) -> MachineError:

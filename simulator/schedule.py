@@ -1,8 +1,9 @@
 """Schedules in segments: who moved, for how many steps; short, because "the current actor goes on" is the default.
 
 ``b4:10,c:11,b7:10,c`` reads: build 4 makes 10 steps, the cleaner 11, build 7 10, then the cleaner to its end. An
-actor's code is the initial of its name with its number (``build-4`` is ``b4``, ``cleaner`` is ``c``). No character
-of it needs quoting in a shell.
+actor's code is the initial of its name with its number (``build-4`` is ``b4``, ``cleaner`` is ``c``). ``b4:10x``: the
+last of these ten steps is its end, it is killed there (`!`, the obvious sign, is history expansion in a shell). No
+character of it needs quoting in a shell.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from simulator.engine.faults import KILL
 from simulator.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -18,15 +20,22 @@ if TYPE_CHECKING:
 
     from simulator.engine.trace import RawStep
 
-_SEGMENT = re.compile(r"(?P<code>[a-z]+[0-9]*)(?::(?P<length>[1-9][0-9]*))?", re.ASCII)
+_SEGMENT = re.compile(r"(?P<code>[a-z]+[0-9]*)(?::(?P<length>[1-9][0-9]*)(?P<killed>x)?)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """`length` steps of one actor; None for all that it has left."""
+    """Steps of one actor.
+
+    Attributes:
+        code: of the actor.
+        length: how many steps; None for all that it has left.
+        killed: whether the last of them is that it is killed.
+    """
 
     code: str
     length: int | None
+    killed: bool = False
 
 
 def code_of(actor: str) -> str:
@@ -38,21 +47,22 @@ def code_of(actor: str) -> str:
 def segments_of(steps: Iterable[RawStep]) -> list[Segment]:
     """The schedule that a run followed."""
     segments: list[Segment] = []
-    current, length = "", 0
     for step in steps:
-        if step[0] != current:
-            if length:
-                segments.append(Segment(code_of(current), length))
-            current, length = step[0], 0
-        length += 1
-    if length:
-        segments.append(Segment(code_of(current), length))
+        code, killed = code_of(step[0]), step[2] == KILL
+        last = segments[-1] if segments else None
+        if last is not None and last.code == code and last.length is not None:
+            segments[-1] = Segment(code, last.length + 1, killed)
+        else:
+            segments.append(Segment(code, 1, killed))
     return segments
 
 
 def format_segments(segments: Sequence[Segment]) -> str:
     """The pasteable form."""
-    return ",".join(item.code if item.length is None else f"{item.code}:{item.length}" for item in segments)
+    return ",".join(
+        item.code if item.length is None else f"{item.code}:{item.length}{'x' if item.killed else ''}"
+        for item in segments
+    )
 
 
 def parse_segments(text: str) -> list[Segment]:
@@ -66,7 +76,9 @@ def parse_segments(text: str) -> list[Segment]:
         match = _SEGMENT.fullmatch(part)
         if match is None:
             raise BadInputError(
-                "bad-schedule", part, f"schedule segment '{part}' is not CODE or CODE:LENGTH, e.g. b4:10"
+                "bad-schedule", part, f"schedule segment '{part}' is not CODE, CODE:LENGTH or CODE:LENGTHx, e.g. b4:10"
             )
-        segments.append(Segment(match["code"], int(match["length"]) if match["length"] else None))
+        segments.append(
+            Segment(match["code"], int(match["length"]) if match["length"] else None, match["killed"] is not None)
+        )
     return segments

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
     from simulator.cli.overrides import Overrides
     from simulator.cli.running import Runner
-    from simulator.explorer import Exploration
     from simulator.scenario import Scenario
+    from simulator.search.found import Found
+    from simulator.search.result import Exploration
 
 _SCHEDULES = 1000
 _BUDGET_SECONDS = 60.0
@@ -86,7 +87,7 @@ def command(
         from simulator.cli.ground import go_on_confined, prepare_ground  # noqa: PLC0415
         from simulator.cli.running import play  # noqa: PLC0415
         from simulator.cli.scenarios import resolve  # noqa: PLC0415
-        from simulator.explorer import check_explorable  # noqa: PLC0415
+        from simulator.search.sampling import Limits, check_explorable  # noqa: PLC0415
 
         with interruption.at_once():
             resolved = resolve(scenario, overrides)
@@ -98,8 +99,7 @@ def command(
         async def script(runner: Runner) -> Exploration:
             return await runner.explore(
                 resolved,
-                schedules=schedules,
-                budget_seconds=budget,
+                limits=Limits(schedules, budget),
                 first_seed=seed,
                 count_classes=classes,
                 observer=progress,
@@ -146,12 +146,13 @@ class _ProgressLine:
         self._live = stream.isatty()
         self._next = time.monotonic()
 
-    def __call__(self, explored: int, outcomes: int, seconds: float) -> None:
+    def __call__(self, found: Found, seconds: float) -> None:
         """Show how far it is, if it is time to."""
         if not self._live or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _NEXT_SECONDS
-        self._stream.write(f"\r\x1b[K{progress(explored, self._schedules, outcomes, seconds, self._budget_seconds)}")
+        line = progress(found.runs, self._schedules, len(found.outcomes), seconds, self._budget_seconds)
+        self._stream.write(f"\r\x1b[K{line}")
         self._stream.flush()
 
     def clear(self) -> None:

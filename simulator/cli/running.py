@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 import trio
 
 from simulator.cli.output import note
-from simulator.explorer import explore
 from simulator.ground.sandbox import Sandbox
 from simulator.orchestrator import Options, run
+from simulator.search.sampling import sample
+from simulator.search.subject import ScenarioSubject
 from simulator.solo import solo
 from simulator.words import counted
 
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
     from simulator.actors.toolchains.base import Toolchain
     from simulator.cli.signals import Interruption
     from simulator.engine.actor import Shown
-    from simulator.explorer import Exploration
     from simulator.fidelity import Row
     from simulator.manifest import SdistManifest
     from simulator.orchestrator import Observer, RealCleaning
     from simulator.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport
     from simulator.report.live import View
     from simulator.scenario import Scenario
+    from simulator.search.found import Found
+    from simulator.search.result import Exploration
+    from simulator.search.sampling import Limits
 
 T = TypeVar("T")
 
@@ -142,23 +145,25 @@ class Runner:
         self,
         scenario: Scenario,
         *,
-        schedules: int,
-        budget_seconds: float,
+        limits: Limits,
         first_seed: int,
         count_classes: bool,
-        observer: Callable[[int, int, float], None],
+        observer: Callable[[Found, float], None],
     ) -> Exploration:
         """Many runs, at full speed; a signal ends them early, and what they found is returned."""
-        return await explore(
+        subject = ScenarioSubject(
             scenario,
-            schedules=schedules,
-            budget_seconds=budget_seconds,
-            sandbox=self._sandbox,
+            self._sandbox,
+            interrupted=self._interruption,
+            real_cleaners=await self._real_cleaners(scenario),
+        )
+        return await sample(
+            subject,
+            scenario.schedule,
+            limits,
             first_seed=first_seed,
             count_classes=count_classes,
             observer=observer,
-            interrupted=self._interruption,
-            real_cleaners=await self._real_cleaners(scenario),
         )
 
     async def _real_cleaners(self, scenario: Scenario) -> RealCleaning | None:

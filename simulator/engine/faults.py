@@ -153,6 +153,10 @@ class ActorFaults:
         """Whether nothing is left to happen."""
         return not (self.waiting or self._armed)
 
+    def strike_next(self, fault: Fault) -> None:
+        """`fault` hits the next call that it can hit, wherever that is."""
+        self._armed.append(fault)
+
     def due(self, step: int, phase: str, operation: str) -> Fault | None:
         """The fault that hits this call, if any.
 

@@ -37,6 +37,9 @@ LOOK_EVERY_STEPS = 200
 # A reason to stop: the sandbox is full, or the process may not open more files.
 LACKING = "lacking"
 
+# Another: the strategy has nobody to choose, as it knows already what would follow.
+PRUNED = "pruned"
+
 # What an actor waits for that is no lock has a name that starts so; paths are relative and never do.
 EVENT = "/event/"
 
@@ -201,8 +204,11 @@ class Gate:
             return None
         return self._choose_from(enabled, current, made)
 
-    def _choose_from(self, enabled: list[Actor], current: Actor, made: int) -> Actor:
+    def _choose_from(self, enabled: list[Actor], current: Actor, made: int) -> Actor | None:
         chosen = self._choose(enabled, current)
+        if chosen is None:
+            self.halt(PRUNED)
+            return None
         if chosen.status == STALLED:
             self._enable(chosen)
         if chosen is not self._last:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
-    from simulator.explorer import Exploration, Outcome, Violated
     from simulator.scenario import Scenario
+    from simulator.search.found import Outcome, Violated
+    from simulator.search.result import Exploration
 
 WIDTH = 100
 _HEADINGS = ("runs", "share", "seed", "switches")

@@ -41,7 +41,7 @@ class Strategy(Protocol):
             False when the strategy has no further run to make.
         """
 
-    def choose(self, enabled: Sequence[Actor], current: Actor) -> Actor:
+    def choose(self, enabled: Sequence[Actor], current: Actor) -> Actor | None:
         """Who makes the next step.
 
         Args:
@@ -49,7 +49,8 @@ class Strategy(Protocol):
             current: who made the last step; it may be done or blocked by now.
 
         Returns:
-            One of `enabled`; or one that stands still by a fault, for which that is over then.
+            One of `enabled`; or one that stands still by a fault, for which that is over then. None ends the run: what
+            would follow is known.
         """
 
     def end(self) -> None:

@@ -2,7 +2,8 @@
 
 A segment's actor that is done, blocked or unknown means that the run is not the recorded one: the replay stops
 there and says which step it was and why. When the segments are used up, the run goes on with whoever can move, in
-order (a schedule may be cut off once it has shown what it is for).
+order (a schedule may be cut off once it has shown what it is for). Where a segment ends with a kill, it is armed just
+before that step.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.engine.actor import ENABLED, STALLED
+from simulator.engine.faults import KILL, ActorFaults, Fault
 from simulator.errors import DivergenceError
 from simulator.schedule import code_of, parse_segments
 from simulator.strategies.base import FOR_EVER
@@ -56,6 +58,8 @@ class Replay:
             if now >= self._until:
                 self._next(now)
             elif actor is not None and actor.status == ENABLED:
+                if segment.killed and now == self._until - 1:
+                    _doom(actor)
                 return actor
             elif segment.length is None:
                 self._next(now)
@@ -67,8 +71,9 @@ class Replay:
         return current if current.status == ENABLED else enabled[0]
 
     def quiet_steps(self) -> int:
-        """As `ForesightedStrategy.quiet_steps`: the rest of the segment."""
-        return self._until - len(self._steps) - 1
+        """As `ForesightedStrategy.quiet_steps`: the rest of the segment, but for a last step that is a kill."""
+        killed = self._place < len(self._segments) and self._segments[self._place].killed
+        return max(0, self._until - len(self._steps) - 1 - killed)
 
     def end(self) -> None:
         """As `Strategy.end`; nothing is learned."""
@@ -89,3 +94,10 @@ class Replay:
             f"replay diverges at step {step}: by segment {self._place + 1} of the schedule {name} moves, but it"
             f" {state}",
         )
+
+
+def _doom(actor: Actor) -> None:
+    """Its next call is not made: it is killed there."""
+    if actor.faults is None:
+        actor.faults = ActorFaults([])
+    actor.faults.strike_next(Fault(actor.name, 0, "", 0, KILL))

@@ -54,7 +54,7 @@ class Staggered:
         self._begun = len(steps)
         return self.inner.begin(actors, steps, randomness)
 
-    def choose(self, enabled: Sequence[Actor], current: Actor) -> Actor:
+    def choose(self, enabled: Sequence[Actor], current: Actor) -> Actor | None:
         """As `Strategy.choose`."""
         now = len(self._steps) - self._begun
         if now >= self._last:

@@ -12,11 +12,11 @@ import pytest
 import trio
 
 from simulator import orchestrator
-from simulator.explorer import explore
 from simulator.ground.sandbox import Sandbox
 from simulator.orchestrator import Options
 from simulator.scenario_file import load_scenario
 from tests.conftest import GROUND
+from tests.support.exploring import explored
 
 pytestmark = pytest.mark.slow
 
@@ -41,12 +41,7 @@ def first_poisoning(scenario, schedules):
 
 
 def outcomes(scenario, schedules):
-    async def main():
-        with Sandbox.create(GROUND) as sandbox:
-            found = await explore(scenario, schedules=schedules, budget_seconds=600, sandbox=sandbox)
-            return {item.signature for item in found.outcomes}
-
-    return trio.run(main)
+    return {item.signature for item in explored(scenario, GROUND, schedules=schedules).outcomes}
 
 
 # So many that none of them poisons with a probability below 1e-6, at the shares measured: 0.968 ** 425 and so on. The

@@ -3,30 +3,19 @@
 from dataclasses import replace
 
 import pytest
-import trio
 
 from simulator import sometimes
 from simulator.errors import BadInputError
-from simulator.explorer import BUDGET, INTERRUPTED, SCHEDULES, explore, unseen
-from simulator.ground.sandbox import Sandbox
 from simulator.scenario import Expect
 from simulator.scenario_file import load_scenario
+from simulator.search.result import BUDGET, INTERRUPTED, SCHEDULES, unseen
+from tests.support.exploring import explored
 from tests.support.runs import run_seeds
 
 
 @pytest.fixture
 def small():
     return load_scenario("issue-3515-small")
-
-
-def explored(scenario, ground, *, schedules=40, budget_seconds=1e9, **options):
-    async def main():
-        with Sandbox.create(ground) as sandbox:
-            return await explore(
-                scenario, schedules=schedules, budget_seconds=budget_seconds, sandbox=sandbox, **options
-            )
-
-    return trio.run(main)
 
 
 def without_time(exploration):
@@ -89,8 +78,10 @@ def test_it_ends_with_the_schedules_the_budget_or_a_signal(small, ground):
 
 def test_who_watches_is_told_after_each_run(small, ground):
     seen = []
-    found = explored(small, ground, schedules=5, observer=lambda *told: seen.append(told))
-    assert [told[0] for told in seen] == [1, 2, 3, 4, 5]
+    found = explored(
+        small, ground, schedules=5, observer=lambda found, _: seen.append((found.runs, len(found.outcomes)))
+    )
+    assert [runs for runs, _ in seen] == [1, 2, 3, 4, 5]
     assert seen[-1][1] == len(found.outcomes)
 
 
