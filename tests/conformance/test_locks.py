@@ -144,7 +144,7 @@ def test_two_that_share_and_both_want_more_do_not_stand_still(tmp_path, host):
 
 @pytest.mark.parametrize("host", [TrioHost, BareHost])
 def test_a_refused_conversion_lets_others_in(tmp_path, host):
-    """Two share, a third waits for both. Whoever asks for more and is refused has nothing: the other is all that is left."""
+    """Two share, a third waits. Whoever asks for more and is refused has nothing: the other is all that is left."""
     cache = tmp_path / "cache"
     waiting = []
 
