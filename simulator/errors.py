@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simulator.determinism import Difference
+
 
 class CachestormError(Exception):
     """Base of the errors that a caller can do something about.
@@ -57,6 +62,42 @@ class InternalError(CachestormError):
     """A bug of ours: the run contradicts itself."""
 
     exit_code = 70
+
+
+class OracleError(CachestormError):
+    """An oracle raised instead of answering: a bug of the oracle's.
+
+    Attributes:
+        token: of the run that it looked at.
+    """
+
+    exit_code = 70
+
+    def __init__(self, oracle: str, error: Exception, token: str) -> None:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        super().__init__(
+            "oracle", oracle, f"oracle '{oracle}' raised {what}; the run is {token}, --debug shows where in the oracle"
+        )
+        self.token = token
+
+
+class NondeterminismError(CachestormError):
+    """The same schedule did not give the same steps: an actor depends on something else than its steps.
+
+    Attributes:
+        difference: the first step that differs.
+    """
+
+    exit_code = 70
+
+    def __init__(self, difference: Difference, where: str) -> None:
+        super().__init__(
+            "nondeterminism",
+            difference.actor,
+            f"'{difference.actor}' is not deterministic: {difference} in {where}; it depends on something that no step"
+            " shows, such as the time, random numbers, the order of a set, or what an earlier run left in memory",
+        )
+        self.difference = difference
 
 
 class ActorKilled(BaseException):

@@ -5,16 +5,20 @@ Guarantees: looks, changes nothing. Costs: one walk over the cache.
 
 from __future__ import annotations
 
+import fcntl
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cache_core.auditing import audit
+from simulator.oracles.base import LeftLocks
 from simulator.outcome import CleanerOutcome, Poisoned, Residue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from simulator.actors.cleaners import Cleaned
+    from simulator.engine.gate import Gate
     from simulator.outcome import Violation
     from simulator.scenario import Scenario
 
@@ -50,3 +54,29 @@ def emptied(scenario: Scenario, cleaners: Iterable[CleanerOutcome]) -> bool:
     """Whether the cache was empty after each cleaner that may not fail, and there was one."""
     strict = [item for item in cleaners if item.name not in scenario.expect.cleaners_may_fail]
     return bool(strict) and all(item.empty for item in strict)
+
+
+def left_locks(gate: Gate, cache: str) -> LeftLocks:
+    """The locks of a run that nobody gave up, when all its actors have ended.
+
+    Args:
+        gate: of the run.
+        cache: absolute path of the cache.
+    """
+    kept = tuple((actor.name, path) for actor in gate.actors for path in actor.kept)
+    return LeftLocks(kept, tuple(path for path in gate.locks_taken if _is_locked(os.path.join(cache, path))))
+
+
+def _is_locked(path: str) -> bool:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        # Gone, or behind a directory that lets nobody in: no protocol can lock it either.
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False

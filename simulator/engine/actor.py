@@ -88,12 +88,13 @@ class Actor:
         last_failure: its last step that failed.
         descriptors: that are open, with the path each was opened by.
         locks: descriptors that hold a flock.
+        kept: the locks that it had taken, and not given up, when it ended: they went with its process.
         copies: descriptors whose open file others have too, with everybody's (actor, descriptor) of it.
     """
 
     __slots__ = (
-        "_phase", "copies", "dead", "descriptors", "faults", "grant", "index", "killed", "last_failure", "locks",
-        "name", "pending", "settled", "status", "steps", "waits_for",
+        "_phase", "copies", "dead", "descriptors", "faults", "grant", "index", "kept", "killed", "last_failure",
+        "locks", "name", "pending", "settled", "status", "steps", "waits_for",
     )  # fmt: skip
 
     def __init__(
@@ -120,6 +121,7 @@ class Actor:
         self.last_failure: RawStep | None = None
         self.descriptors: dict[int, str] = {}
         self.locks: dict[int, Held] = {}
+        self.kept: tuple[str, ...] = ()
         self.copies: dict[int, list[tuple[Actor, int]]] = {}
         self._phase = phase
 

@@ -207,6 +207,7 @@ class Stepper:
         if operation == KILL:
             self._record(end)
         elif actor.descriptors and self._gate.stopped is None:
+            actor.kept = tuple(dict.fromkeys(held.path for held in actor.locks.values() if held.taker == actor.name))
             self._record(end)
             # What the end of a process does is no step of its own.
             actor.settled += 1
@@ -299,6 +300,7 @@ class Stepper:
                 self._gate.drop(held)
             return result, None
         if held is None:
+            self._gate.locks_taken[path] = None
             held = Held(path, kind, actor.name)
             for holder, number in actor.copies.get(fd, [(actor, fd)]):
                 holder.locks[number] = held

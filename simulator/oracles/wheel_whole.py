@@ -1,8 +1,10 @@
 """What is published is whole: every file there, byte for byte, and nothing foreign.
 
-Two looks, after the storm: each archive that a build's look-up would find, and the environment of each build that
-reported success (a build that succeeds and installs nothing is worse than one that fails). RECORD is only asked to
-exist: it is written from what was packed, so it is as wrong as the rest.
+Two looks, after the storm: what a build's look-up would find, which is an archive or, if nobody came to unpack it, a
+wheel file; and the environment of each build that reported success (a build that succeeds and installs nothing is
+worse than one that fails). Three things are told apart: *missing* files, *truncated* ones (shorter than they should
+be, or a wheel file that is no zip archive to its end), and *foreign* ones (other content, or no file of the package).
+RECORD is only asked to exist: it is written from what was packed, so it is as wrong as the rest.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ from __future__ import annotations
 import functools
 import os
 import stat
+import zipfile
 from typing import TYPE_CHECKING
 
 from cache_core.buckets import WheelEntry, index_id
-from cache_core.store import Store
+from cache_core.store import Found, Store
 from simulator.actors.install import DEFAULT_INDEX_URL, SITE_PACKAGES, source_entry
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.expected import published_files
@@ -41,10 +44,13 @@ def wheel_whole(evidence: StormEvidence) -> list[Violation]:
     store = Store(evidence.stage.cache, "judge")
     toolchain = evidence.scenario.toolchain
     for package in evidence.scenario.packages:
-        archive = _published(store, package)
-        if archive is not None:
-            wrong = differences(archive, dict(_expected(package, toolchain)), known)
+        found, expected = _published(store, package), _expected(package, toolchain)
+        if found.archive is not None:
+            wrong = differences(found.archive, expected, known)
             violations += tell(f"the published {package.identifier}", wrong, "published")
+        elif found.wheel is not None:
+            wrong = differences_in_file(found.wheel, expected)
+            violations += tell(f"the published wheel of {package.identifier}", wrong, "published")
     together = {
         path: data for package in evidence.scenario.packages for path, data in _expected(package, toolchain).items()
     }
@@ -63,14 +69,15 @@ def _expected(package: SdistManifest | WheelManifest, toolchain: str) -> dict[st
     return published_files(package)
 
 
-def _published(store: Store, package: SdistManifest | WheelManifest) -> str | None:
+def _published(store: Store, package: SdistManifest | WheelManifest) -> Found:
     try:
         if isinstance(package, SdistManifest):
-            return store.find_built(source_entry(package)).archive
-        return store.find_wheel(WheelEntry(index_id(DEFAULT_INDEX_URL), package.name, package.archive.filename))
+            return store.find_built(source_entry(package))
+        entry = WheelEntry(index_id(DEFAULT_INDEX_URL), package.name, package.archive.filename)
+        return Found(archive=store.find_wheel(entry))
     except PermissionError:
         # Behind a poisoned directory nothing is published: no build can look there either.
-        return None
+        return Found()
 
 
 def differences(
@@ -98,6 +105,24 @@ def differences(
         elif not _holds(f"{place}/{path}", status, data, known):
             wrong["foreign"].append(path)
     wrong["foreign"] += [path for path in found.keys() - expected.keys() if not is_own(path)]
+    return wrong
+
+
+def differences_in_file(wheel: str, expected: Mapping[str, bytes]) -> dict[str, list[str]]:
+    """As `differences`, of a wheel file."""
+    wrong: dict[str, list[str]] = {"missing": [], "truncated": [], "foreign": []}
+    try:
+        with zipfile.ZipFile(wheel) as file:
+            held = {name: file.read(name) for name in file.namelist() if not name.endswith("/")}
+    except (zipfile.BadZipFile, EOFError):
+        # The list of members is at the end, and so is the rest of a member.
+        return {**wrong, "truncated": [os.path.basename(wheel)]}
+    for path, data in expected.items():
+        if path not in held:
+            wrong["missing"].append(path)
+        elif held[path] != data:
+            wrong["truncated" if len(held[path]) < len(data) else "foreign"].append(path)
+    wrong["foreign"] += [path for path in held.keys() - expected.keys() if not is_record(path)]
     return wrong
 
 
