@@ -30,7 +30,7 @@ def test_the_same_steps_have_no_difference():
         ([step()], [step(), step("cleaner")], 2, "cleaner", "nothing (the run had ended) and is 'cleaner stat a'"),
         ([step("cleaner")], [], 1, "cleaner", "'cleaner stat a' and is nothing (the run had ended)"),
         ([step(number=2)], [step()], 1, "build-1", "'build-1 stat a' (ENOENT) and is 'build-1 stat a'"),
-        ([step(detail=("x",))], [step(detail=("y",))], 1, "build-1", "stat a' -> ('x',) and is 'build-1 stat a' -> ('y',)"),
+        ([step(detail=("x",))], [step(detail=("y",))], 1, "build-1", "stat a' -> ('x',) and is 'build-1"),
     ],
 )  # fmt: skip
 def test_the_first_difference_is_told(was, now, number, actor, sentence):

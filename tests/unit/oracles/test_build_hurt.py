@@ -67,6 +67,7 @@ def test_what_alone_goes_well_is_the_race_whatever_fault_struck(scenario, ground
         assert item.sentence.endswith(alone)
 
 
+@pytest.mark.slow
 def test_it_is_made_alone_once_and_only_when_there_is_a_doubt(scenario, ground, monkeypatch):
     made = []
     play = orchestrator._Run.play_alone

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from simulator.actors.cleaners import CLEANERS, Cleaned, Cleaner
+from simulator.actors import toolchains
+from simulator.actors.cleaners import CLEANERS, Cleaner
 from simulator.bounds import of_cleaner, of_storm
 from simulator.engine.gate import Bounds
 from simulator.engine.trace import errno_name
@@ -152,6 +153,7 @@ def test_a_cleaner_that_never_gives_up_after_the_storm(small, ground, monkeypatc
     assert all(item.expected for item in run_one(lenient, 0, ground).violations)
 
 
+@pytest.mark.slow
 def test_a_cleaner_that_never_gives_up_in_the_storm(small, ground, monkeypatch):
     monkeypatch.setitem(CLEANERS, "rmtree", Cleaner(goes_on, "goes on"))
     report = run_one(replace(small, cleaners_during=("rmtree",), schedule=Schedule("random")), 0, ground)
@@ -165,8 +167,6 @@ def test_a_cleaner_that_never_gives_up_in_the_storm(small, ground, monkeypatch):
 
 
 def test_a_build_that_never_ends_is_told_by_its_kind(small, ground, monkeypatch):
-    from simulator.actors import toolchains  # noqa: PLC0415
-
     class Endless:
         def __getattr__(self, name):
             return getattr(whole, name)
