@@ -38,9 +38,16 @@ BUILD_FAILURES = (OSError, RetryTypeError, ToolchainError, BuildFailedError, Cac
 CLEANER_FAILURES = (OSError, CacheError)
 
 
-def build_names(scenario: Scenario) -> list[str]:
+def party_names(scenario: Scenario) -> tuple[str, ...]:
+    """Who takes part in the storm, but for those that help a cleaner."""
+    builds = (f"build-{number}" for number in range(1, scenario.builds + 1))
+    cleaners = ("cleaner" if place == 0 else f"cleaner-{place + 1}" for place in range(len(scenario.cleaners_during)))
+    return (*builds, *cleaners)
+
+
+def build_names(scenario: Scenario) -> tuple[str, ...]:
     """``build-1`` and so on."""
-    return [f"build-{number}" for number in range(1, scenario.builds + 1)]
+    return party_names(scenario)[: scenario.builds]
 
 
 def faults_of_storm(scenario: Scenario, seed: int) -> tuple[Fault, ...]:
@@ -61,8 +68,7 @@ def storm_parties(scenario: Scenario, stage: Stage, faults: Iterable[Fault]) -> 
         actor = Actor(name, index, by_actor.get(name))
         parties.append(build_party(scenario, stage, actor))
     cleanings = []
-    for place, cleaner in enumerate(scenario.cleaners_during):
-        name = "cleaner" if place == 0 else f"cleaner-{place + 1}"
+    for name, cleaner in zip(party_names(scenario)[scenario.builds :], scenario.cleaners_during, strict=True):
         actor = Actor(name, len(parties), by_actor.get(name))
         cleanings.append(Cleaning(actor, cleaner, stage.cache))
         parties.append(Party(actor, cleanings[-1].clean, CLEANER_FAILURES))

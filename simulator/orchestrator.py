@@ -8,16 +8,12 @@ checks its own determinism as it goes.
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from cache_core.protocols import BUILD_IN_PLACE
-from simulator.actors.cleaners import CLEANERS
 from simulator.actors.install import source_entry
-from simulator.actors.interpreter import PYTHON_VERSION
-from simulator.actors.toolchains import TOOLCHAINS
 from simulator.blame import in_doubt
 from simulator.bounds import of_cleaner, of_storm
 from simulator.cast import (
@@ -36,7 +32,7 @@ from simulator.engine.faults import faults_by_actor
 from simulator.engine.gate import LIVELOCK, PRUNED, Gate
 from simulator.engine.paths import Paths
 from simulator.engine.randomness import Randomness
-from simulator.engine.trace import errno_name, fingerprint
+from simulator.engine.trace import errno_name
 from simulator.errors import (
     BadInputError,
     InternalError,
@@ -48,6 +44,7 @@ from simulator.errors import (
 from simulator.ground.stage import CACHE, Stage, place_source
 from simulator.hosts.bare import BareHost
 from simulator.hosts.trio_host import TrioHost
+from simulator.identity import token_of
 from simulator.manifest import SdistManifest
 from simulator.oracles import CLEANER_ORACLES, STORM_ORACLES
 from simulator.oracles.asking import ask
@@ -57,7 +54,6 @@ from simulator.scenario import Expect, Scenario, Schedule
 from simulator.schedule import format_segments, segments_of
 from simulator.strategies import STRATEGIES
 from simulator.strategies.replay import Replay
-from simulator.token import Token
 from simulator.verdict import cleaner_outcome, emptied, judged, left_locks, read_residue
 
 if TYPE_CHECKING:
@@ -270,7 +266,7 @@ class _Run:
     def set_stage(self, place: str | None = None) -> Stage:
         """All that is there before the first step, in a fresh directory of the sandbox or in an empty `place`."""
         stage = Stage(place or self._sandbox.fresh())
-        stage.set(build_names(self._scenario))
+        stage.set(list(build_names(self._scenario)))
         if self._scenario.protocol in BUILD_IN_PLACE:
             for package in self._scenario.packages:
                 if isinstance(package, SdistManifest):
@@ -435,21 +431,6 @@ class _Run:
         return replace(report, token=str(token), trace_digest=token.trace.digest)
 
 
-def token_of(scenario: Scenario, report: RunReport, *, scheduled: bool = False) -> Token:
-    """The token of a run.
-
-    Args:
-        scenario: that was run; kills in its schedule or of a search are in the steps.
-        report: what came of it, with all its steps.
-        scheduled: whether a search said who moves when, so that no seed says it.
-    """
-    if scheduled:
-        segments = format_segments(segments_of(report.rounds[0][: report.storm_steps]))
-        scenario = replace(scenario, schedule=replace(scenario.schedule, strategy="replay", segments=segments))
-    trace = fingerprint(storm_once(report.rounds, report.storm_steps))
-    return Token(scenario.name, scenario_digest(scenario), report.seed, scenario.schedule.segments, trace)
-
-
 def _lacks(step: RawStep) -> MachineError:
     actor, _, operation, path, _, _, number, _, _ = step
     name = errno_name(number) or ""
@@ -459,24 +440,3 @@ def _lacks(step: RawStep) -> MachineError:
         f"the machine ran out ({name}: {os.strerror(number or 0)}) when {actor} made {operation} {path}, and no fault"
         " did that: give the run more space (--sandbox), more inodes or more open files (ulimit -n)",
     )
-
-
-def storm_once(rounds: Sequence[Sequence[RawStep]], storm_steps: int) -> list[RawStep]:
-    """All that happened, the storm (which is the same in every round) counted once."""
-    steps = list(rounds[0])
-    for later in rounds[1:]:
-        steps += later[storm_steps:]
-    return steps
-
-
-@functools.lru_cache(maxsize=4)
-def scenario_digest(scenario: Scenario) -> str:
-    """The scenario's digest, with the revision of its toolchain and, where it matters, the Python version."""
-    names = (*scenario.cleaners_after, *scenario.cleaners_during)
-    python = PYTHON_VERSION if any(_depends_on_interpreter(name) for name in names) else ""
-    return scenario.digest(TOOLCHAINS[scenario.toolchain].revision, python)
-
-
-def _depends_on_interpreter(cleaner: str) -> bool:
-    # A real program is not in the table: its interpreter, if it has one, is its own.
-    return cleaner in CLEANERS and CLEANERS[cleaner].depends_on_interpreter

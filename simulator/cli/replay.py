@@ -92,7 +92,7 @@ def scenario_of(token: Token, name_or_file: str | None, overrides: Overrides) ->
     """
     from simulator.cli.scenarios import resolve  # noqa: PLC0415
     from simulator.errors import BadInputError, DivergenceError  # noqa: PLC0415
-    from simulator.orchestrator import scenario_digest  # noqa: PLC0415
+    from simulator.identity import scenario_digest  # noqa: PLC0415
     from simulator.scenario_file import scenario_files  # noqa: PLC0415
 
     if name_or_file is None and token.scenario not in scenario_files():
@@ -145,7 +145,7 @@ class _Replay:
         from simulator.cli.tokens import compare_with_trace  # noqa: PLC0415
         from simulator.engine.trace import where_it_parts  # noqa: PLC0415
         from simulator.errors import DivergenceError  # noqa: PLC0415
-        from simulator.orchestrator import storm_once  # noqa: PLC0415
+        from simulator.identity import storm_once  # noqa: PLC0415
 
         if self.recorded is not None:
             compare_with_trace(report, *self.recorded)

@@ -14,6 +14,7 @@ from simulator.ground.sandbox import Sandbox
 from simulator.orchestrator import Options, run
 from simulator.search.sampling import sample
 from simulator.search.subject import ScenarioSubject
+from simulator.search.systematic import Systematic, check_size
 from simulator.solo import solo
 from simulator.words import counted
 
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from simulator.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport
     from simulator.report.live import View
     from simulator.scenario import Scenario
-    from simulator.search.found import Found
+    from simulator.search import found as searching
+    from simulator.search.limits import Limits
     from simulator.search.result import Exploration
-    from simulator.search.sampling import Limits
 
 T = TypeVar("T")
 
@@ -148,15 +149,10 @@ class Runner:
         limits: Limits,
         first_seed: int,
         count_classes: bool,
-        observer: Callable[[Found, float], None],
+        observer: searching.Observer,
     ) -> Exploration:
-        """Many runs, at full speed; a signal ends them early, and what they found is returned."""
-        subject = ScenarioSubject(
-            scenario,
-            self._sandbox,
-            interrupted=self._interruption,
-            real_cleaners=await self._real_cleaners(scenario),
-        )
+        """Many runs, drawn, at full speed; a signal ends them early, and what they found is returned."""
+        subject = await self._subject(scenario)
         return await sample(
             subject,
             scenario.schedule,
@@ -164,6 +160,35 @@ class Runner:
             first_seed=first_seed,
             count_classes=count_classes,
             observer=observer,
+        )
+
+    async def search(
+        self, scenario: Scenario, *, seed: int, kills: int, count_classes: bool, bounded: bool
+    ) -> Systematic:
+        """A systematic search, at its beginning.
+
+        Args:
+            scenario: what to run.
+            seed: of its faults.
+            kills: how many a run has at most.
+            count_classes: whether storms are told apart by more than their outcome.
+            bounded: whether somebody said how far it may go.
+
+        Raises:
+            BadInputError: nobody did, and it would not come to its end.
+        """
+        subject = await self._subject(scenario, kills=kills > 0)
+        if not bounded:
+            await check_size(subject)
+        return Systematic(subject, await subject.start(), seed=seed, kills=kills, count_classes=count_classes)
+
+    async def _subject(self, scenario: Scenario, *, kills: bool = False) -> ScenarioSubject:
+        return ScenarioSubject(
+            scenario,
+            self._sandbox,
+            kills=kills,
+            interrupted=self._interruption,
+            real_cleaners=await self._real_cleaners(scenario),
         )
 
     async def _real_cleaners(self, scenario: Scenario) -> RealCleaning | None:

@@ -76,6 +76,7 @@ class Stepper:
         self._paths = paths
         self._times = times
         self._record = gate.steps.append
+        self._lost = False
 
     def at_hand(self) -> AtHand:
         """What a quiet call works with."""
@@ -287,9 +288,16 @@ class Stepper:
             REAL.flock(fd, operation)
         except BlockingIOError:
             held = self._actor.locks.get(fd)
+            self._lost = held is not None
             if held is not None:
                 self._gate.drop(held)
             raise
+
+    def _waited(self) -> None:
+        """The last step was an attempt at a lock that others have, by a call that goes on waiting for it."""
+        if not self._lost:
+            # It changed nothing. One that lost a lock did.
+            self._actor.vain = len(self._gate.steps) - 1
 
     def _locked(self, path: str, target: str | None, arguments: tuple[Any, ...], result: None) -> tuple[None, object]:
         fd = arguments[0]

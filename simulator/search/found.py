@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING
 from simulator.exploration.classes import trace_class
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from simulator.outcome import Violation
     from simulator.search.subject import Subject, Trial
+
+    # Told after each run what was found so far, in how many seconds, and how many runs are left, at most or roughly;
+    # None where nobody knows.
+    Observer = Callable[["Found", float, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +101,16 @@ class Found:
         self.violations: dict[tuple[str, bool], Violated] = {}
         self.sometimes = dict.fromkeys(subject.counters, 0)
 
-    def add(self, trial: Trial) -> bool:
-        """Count one run; whether its outcome is new."""
+    def add(self, trial: Trial, storm_class: str | None = None) -> bool:
+        """Count one run; whether its outcome is new.
+
+        Args:
+            trial: the run.
+            storm_class: of its storm, where somebody knows it already.
+        """
         self.runs += 1
         if self.classes is not None:
-            self.classes.add(trace_class(trial.storm))
+            self.classes.add(storm_class or trace_class(trial.storm))
         known = self.outcomes.get(trial.signature)
         self.outcomes[trial.signature] = Outcome(
             trial.signature,

@@ -231,3 +231,25 @@ def test_a_deadlock_has_the_same_steps_under_both_hosts(tmp_path):
     # The files are there from the first run on, which no step shows.
     assert runs[0].told == runs[1].told == runs[2].told
     assert runs[0].told[-1].endswith("flock a Resource temporarily unavailable")
+
+
+def test_an_attempt_that_loses_a_lock_is_not_in_vain(tmp_path):
+    """A search leaves out attempts that changed nothing; this one lets somebody else in."""
+    cache = tmp_path / "cache"
+
+    def convert(kernel):
+        fd = kernel.open(f"{cache}/lock", os.O_RDWR | os.O_CREAT)
+        kernel.flock(fd, fcntl.LOCK_SH)
+        kernel.fstat(fd)
+        kernel.flock(fd, fcntl.LOCK_EX)
+
+    def wait(kernel):
+        fd = kernel.open(f"{cache}/lock", os.O_RDWR | os.O_CREAT)
+        kernel.flock(fd, fcntl.LOCK_EX)
+
+    arena = Arena(tmp_path, {"build-1": convert, "build-2": convert, "build-3": wait}, host=BareHost).run()
+    refused = {step[0]: place for place, step in enumerate(arena.steps) if step[6] is not None}
+    lost, waited = arena.actors[0], arena.actors[2]
+    assert lost.vain == -1
+    assert waited.vain in {place for place, step in enumerate(arena.steps) if step[0] == "build-3" and step[6]}
+    assert refused.keys() == {"build-1", "build-3"}

@@ -79,7 +79,7 @@ def test_it_ends_with_the_schedules_the_budget_or_a_signal(small, ground):
 def test_who_watches_is_told_after_each_run(small, ground):
     seen = []
     found = explored(
-        small, ground, schedules=5, observer=lambda found, _: seen.append((found.runs, len(found.outcomes)))
+        small, ground, schedules=5, observer=lambda now, _s, _l: seen.append((now.runs, len(now.outcomes)))
     )
     assert [runs for runs, _ in seen] == [1, 2, 3, 4, 5]
     assert seen[-1][1] == len(found.outcomes)
