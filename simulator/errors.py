@@ -81,6 +81,28 @@ class OracleError(CachestormError):
         self.token = token
 
 
+class StuckActorError(CachestormError):
+    """An actor made no step for so long that it will make none: a loop without an end, between two calls.
+
+    Whoever wrote the actor finds where in `stack`, which a traceback shows as well.
+
+    Attributes:
+        stack: where it was, the innermost frame last, formatted as in a traceback.
+    """
+
+    exit_code = 70
+
+    def __init__(self, actor: str, seconds: float, where: str, stack: tuple[str, ...]) -> None:
+        super().__init__(
+            "stuck-actor",
+            actor,
+            f"'{actor}' computed for {seconds:g} s without a call, at {where}; if it needs longer, give it that with"
+            " --watchdog",
+        )
+        self.stack = stack
+        self.add_note(f"The stack of '{actor}', the innermost call last:\n{''.join(stack)}".rstrip())
+
+
 class NondeterminismError(CachestormError):
     """The same schedule did not give the same steps: an actor depends on something else than its steps.
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from cache_core.protocols import BUILD_IN_PLACE
+from simulator import watchdog
 from simulator.actors.install import source_entry
 from simulator.blame import in_doubt
 from simulator.bounds import of_cleaner, of_storm
@@ -40,6 +41,7 @@ from simulator.errors import (
     NondeterminismError,
     OracleError,
     PrunedRunError,
+    StuckActorError,
 )
 from simulator.ground.stage import CACHE, Stage, place_source
 from simulator.hosts.bare import BareHost
@@ -55,6 +57,7 @@ from simulator.schedule import format_segments, segments_of
 from simulator.strategies import STRATEGIES
 from simulator.strategies.replay import Replay
 from simulator.verdict import cleaner_outcome, emptied, judged, left_locks, read_residue
+from simulator.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -112,6 +115,7 @@ class Options:
         bare: under the bare host: faster, without a pace.
         real_cleaners: those of the scenario's cleaners after the storm that are real programs.
         token: whether the report gets its token and its digest; they take a tenth of a short run.
+        watchdog_seconds: how long an actor may compute without a step (`simulator.watchdog`); 0: as long as it likes.
     """
 
     pace: float = 0.0
@@ -121,6 +125,7 @@ class Options:
     bare: bool = False
     real_cleaners: RealCleaning | None = None
     token: bool = True
+    watchdog_seconds: float = watchdog.SECONDS
 
 
 @dataclass(slots=True)
@@ -157,6 +162,7 @@ async def run(
         DivergenceError: a replayed schedule could not be followed.
         PrunedRunError: `strategy` saw that the rest of the run is known.
         NondeterminismError: a round was not like the first one.
+        StuckActorError: an actor computed for ever.
         OracleError: an oracle raised; the run is over, and the error has its token.
         InternalError: an actor broke in a way that no real one does.
     """
@@ -179,7 +185,7 @@ async def length_alone(scenario: Scenario, sandbox: Sandbox, options: Options) -
     alone = replace(scenario, random_faults=(), cleaners_after=(), schedule=Schedule("replay"), expect=Expect())
     if alone not in _rehearsed:
         in_order = STRATEGIES["replay"](alone.schedule)
-        how = Options(interrupted=options.interrupted, bare=options.bare)
+        how = Options(interrupted=options.interrupted, bare=options.bare, watchdog_seconds=options.watchdog_seconds)
         length = await _Run(alone, 0, sandbox, how, in_order).rehearse()
         _rehearsed.clear()
         _rehearsed[alone] = length
@@ -356,7 +362,9 @@ class _Run:
         if (alone, name) not in _alone:
             if len(_alone) >= _ALONE_MAX:
                 _alone.clear()
-            how = Options(interrupted=self._options.interrupted, bare=True)
+            how = Options(
+                interrupted=self._options.interrupted, bare=True, watchdog_seconds=self._options.watchdog_seconds
+            )
             in_order = STRATEGIES["replay"](Schedule("replay"))
             with self._sandbox.aside() as place:
                 _alone[alone, name] = await _Run(alone, 0, self._sandbox, how, in_order).play_alone(name, place)
@@ -382,13 +390,16 @@ class _Run:
             raise BadInputError(
                 "exhausted", self._scenario.schedule.strategy, "the strategy has no further run to make"
             )
-        if parties:
-            await self._host(gate, current).run(parties)
+        with Watchdog(gate, self._options.watchdog_seconds) as dog:
+            if parties:
+                await self._host(gate, current).run(parties)
         strategy.end()
         current.switches += gate.switches
         self._struck.update(str(fault) for actor in actors if actor.faults for fault in actor.faults.fired)
         if gate.stopped == "interrupted":
             raise KeyboardInterrupt
+        if dog.stuck is not None:
+            raise StuckActorError(dog.stuck, dog.seconds, dog.where, dog.stack)
         if gate.stopped == PRUNED:
             raise PrunedRunError
         if gate.lacking is not None:
