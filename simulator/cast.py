@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cache_core.errors import CacheError
 from simulator.actors.cleaners import Cleaned
 from simulator.actors.crew import Cleaning
+from simulator.actors.entries import build_entries
 from simulator.actors.install import InstallJob, install
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import RetryTypeError, ToolchainError
@@ -24,7 +25,7 @@ from simulator.outcome import FAILED, KILLED, OK, BuildOutcome
 from simulator.verdict import cleaner_outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from simulator.engine.faults import Fault
     from simulator.engine.gate import Gate
@@ -86,7 +87,7 @@ def cleaner_parties(scenario: Scenario, stage: Stage, cleaner: str) -> list[Part
 
 
 def build_party(scenario: Scenario, stage: Stage, actor: Actor) -> Party:
-    """One install."""
+    """One install, or as much of it as the scenario wants."""
     job = InstallJob(
         cache=stage.cache,
         environment=stage.environment(actor.name),
@@ -96,17 +97,15 @@ def build_party(scenario: Scenario, stage: Stage, actor: Actor) -> Party:
         cache_lock=scenario.cache_lock,
         identity=actor.name,
     )
-    return Party(actor, _install(job, actor), BUILD_FAILURES)
+    make = build_entries if scenario.builds_only else install
 
-
-def _install(job: InstallJob, actor: Actor) -> Callable[[GatedKernel], None]:
     def enter_phase(phase: str) -> None:
         actor.phase = phase
 
     def build(kernel: GatedKernel) -> None:
-        install(kernel, job, enter_phase)
+        make(kernel, job, enter_phase)
 
-    return build
+    return Party(actor, build, BUILD_FAILURES)
 
 
 def how_a_build_ended(party: Party, gate: Gate) -> BuildOutcome:

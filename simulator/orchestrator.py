@@ -12,9 +12,8 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from cache_core.protocols import BUILD_IN_PLACE
 from simulator import watchdog
-from simulator.actors.install import source_entry
+from simulator.actors.entries import lay
 from simulator.blame import in_doubt
 from simulator.bounds import of_cleaner, of_storm
 from simulator.cast import (
@@ -43,11 +42,10 @@ from simulator.errors import (
     PrunedRunError,
     StuckActorError,
 )
-from simulator.ground.stage import CACHE, Stage, place_source
+from simulator.ground.stage import CACHE, Stage
 from simulator.hosts.bare import BareHost
 from simulator.hosts.trio_host import TrioHost
 from simulator.identity import token_of
-from simulator.manifest import SdistManifest
 from simulator.oracles import CLEANER_ORACLES, STORM_ORACLES
 from simulator.oracles.asking import ask
 from simulator.oracles.base import CleanerEvidence, StormEvidence
@@ -272,11 +270,9 @@ class _Run:
     def set_stage(self, place: str | None = None) -> Stage:
         """All that is there before the first step, in a fresh directory of the sandbox or in an empty `place`."""
         stage = Stage(place or self._sandbox.fresh())
-        stage.set(list(build_names(self._scenario)))
-        if self._scenario.protocol in BUILD_IN_PLACE:
-            for package in self._scenario.packages:
-                if isinstance(package, SdistManifest):
-                    place_source(package, f"{stage.cache}/{source_entry(package).local}")
+        scenario = self._scenario
+        stage.set(list(build_names(scenario)))
+        lay(stage.cache, scenario.packages, scenario.protocol, builds_only=scenario.builds_only)
         return stage
 
     # The storm.

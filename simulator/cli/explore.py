@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
+from simulator.cli.exploring import ENDLESS, ProgressLine, searched
 from simulator.cli.output import print_document
 from simulator.cli.parameters import (
     SEED,
@@ -23,24 +23,14 @@ from simulator.cli.parameters import (
 from simulator.cli.signals import Interruption
 
 if TYPE_CHECKING:
-    from typing import TextIO
-
     from simulator.cli.overrides import Overrides
     from simulator.cli.running import Runner
     from simulator.scenario import Scenario
-    from simulator.search.found import Found, Observer
-    from simulator.search.limits import Limits
     from simulator.search.result import Exploration
-    from simulator.search.systematic import Systematic
 
 _DPOR = "dpor"
 _SCHEDULES = 1000
-_ENDLESS = 1 << 62
 _BUDGET_SECONDS = 60.0
-# Of a line that nobody reads twice.
-_NEXT_SECONDS = 0.2
-# How often a search is written down.
-_SAVE_SECONDS = 20.0
 
 
 @click.command(
@@ -104,12 +94,8 @@ def command(
     schedules that differ in more than the order of independent steps, says when it is complete, and within which bound.
     Exit 0 when the scenario expects every violation that came, 1 when not.
     """
-    if budget is not None and budget <= 0:
-        raise click.UsageError(f"--budget {budget:g}: a run needs some time; give more, such as 60s")
     systematic = overrides.strategy == _DPOR
-    if not systematic and (kills or checkpoint):
-        given = f"--kills {kills}" if kills else f"--checkpoint {checkpoint}"
-        raise click.UsageError(f"{given} goes with --strategy dpor; give that, or leave it out")
+    _check(budget, kills, checkpoint, systematic=systematic)
     with Interruption() as interruption:
         from simulator.cli.ground import go_on_confined, prepare_ground  # noqa: PLC0415
         from simulator.cli.running import play  # noqa: PLC0415
@@ -117,19 +103,16 @@ def command(
         from simulator.search.limits import Limits  # noqa: PLC0415
         from simulator.search.sampling import check_explorable  # noqa: PLC0415
 
-        if systematic:
-            # Its schedules are none of the scenario's: their tokens have them.
-            overrides = replace(overrides, strategy=None)
+        # What a search makes is no schedule of the scenario's: its tokens have it.
+        overrides = replace(overrides, strategy=None) if systematic else overrides
         with interruption.at_once():
             resolved = resolve(scenario, overrides)
             if not systematic:
                 check_explorable(resolved.schedule.strategy)
         go_on_confined(interruption)
         parent = prepare_ground(sandbox, resolved.builds)
-        limits = Limits(
-            schedules or (_ENDLESS if systematic else _SCHEDULES), _BUDGET_SECONDS if budget is None else budget
-        )
-        progress = _ProgressLine(sys.stderr, limits)
+        limits = Limits(schedules or (ENDLESS if systematic else _SCHEDULES), budget or _BUDGET_SECONDS)
+        progress = ProgressLine(sys.stderr, limits)
         known = checkpoint is not None and os.path.exists(checkpoint)
 
         async def draw(runner: Runner) -> Exploration:
@@ -140,49 +123,29 @@ def command(
         async def search(runner: Runner) -> Exploration:
             bounded = schedules is not None or budget is not None
             begun = await runner.search(resolved, seed=seed, kills=kills, count_classes=classes, bounded=bounded)
-            return await _searched(begun, limits, checkpoint, progress, known=known)
+            return await searched(begun, limits, checkpoint, progress, known=known)
 
         try:
             found = play(parent, interruption, 0.0, None, search if systematic else draw)
         finally:
             progress.clear()
+        if as_json and not interruption():
+            print_document({"schema": "cachestorm/explore/1", **found.document()})
+        elif not as_json:
+            _print_report(found, resolved, overrides)
         if interruption():
             error = interruption.error()
             error.report = found.document()
-            if not as_json:
-                _print_report(found, resolved, overrides)
             raise error
-        if as_json:
-            print_document({"schema": "cachestorm/explore/1", **found.document()})
-        else:
-            _print_report(found, resolved, overrides)
         return 0 if found.as_expected else 1
 
 
-async def _searched(
-    search: Systematic, limits: Limits, checkpoint: str | None, progress: Observer, *, known: bool
-) -> Exploration:
-    """The whole search, or what is left of it, written down as it goes."""
-    if checkpoint is None:
-        return await search.run(limits, progress)
-    from simulator.search.checkpoint import restore, save  # noqa: PLC0415
-
-    if known:
-        restore(search, checkpoint)
-    # Nobody should search for hours and learn then that there is no place for it.
-    save(search, checkpoint)
-    next_save = _SAVE_SECONDS
-
-    def watch(found: Found, seconds: float, left: int | None) -> None:
-        nonlocal next_save
-        progress(found, seconds, left)
-        if seconds >= next_save:
-            save(search, checkpoint)
-            next_save = seconds + _SAVE_SECONDS
-
-    found = await search.run(limits, watch)
-    save(search, checkpoint)
-    return found
+def _check(budget: float | None, kills: int, checkpoint: str | None, *, systematic: bool) -> None:
+    if budget is not None and budget <= 0:
+        raise click.UsageError(f"--budget {budget:g}: a run needs some time; give more, such as 60s")
+    if not systematic and (kills or checkpoint):
+        given = f"--kills {kills}" if kills else f"--checkpoint {checkpoint}"
+        raise click.UsageError(f"{given} goes with --strategy dpor; give that, or leave it out")
 
 
 def _print_report(found: Exploration, scenario: Scenario, overrides: Overrides) -> None:
@@ -191,57 +154,3 @@ def _print_report(found: Exploration, scenario: Scenario, overrides: Overrides) 
 
     report = ExplorationReport(sys.stdout, lambda token: replay_line(token, scenario, overrides))
     report.whole(found, scenario)
-
-
-class _ProgressLine:
-    """One line on a terminal that gives way to the next; nothing elsewhere.
-
-    Args:
-        stream: stderr.
-        limits: of the search.
-    """
-
-    def __init__(self, stream: TextIO, limits: Limits) -> None:
-        self._stream = stream
-        self._limits = limits
-        self._live = stream.isatty()
-        self._next = time.monotonic()
-
-    def __call__(self, found: Found, seconds: float, left: int | None) -> None:
-        """Show how far it is, if it is time to."""
-        if not self._live or time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + _NEXT_SECONDS
-        line = progress(found.runs, len(found.outcomes), seconds, left, self._limits)
-        self._stream.write(f"\r\x1b[K{line}")
-        self._stream.flush()
-
-    def clear(self) -> None:
-        """Leave the terminal as if nothing had been."""
-        if self._live:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
-
-
-def progress(explored: int, outcomes: int, seconds: float, left: int | None, limits: Limits) -> str:
-    """``412 of 1,000 schedules, 9 outcomes, 180 a second, about 3 s left``.
-
-    Args:
-        explored: how many runs were made.
-        outcomes: that they had.
-        seconds: how long it took.
-        left: how many runs are still to make: exactly, where there is a number to reach, else very roughly.
-        limits: of the search.
-    """
-    rate = explored / seconds if seconds else 0.0
-    time_left = max(0.0, limits.budget_seconds - seconds)
-    if rate and left is not None:
-        time_left = min(time_left, left / rate)
-    of = (
-        f" of {limits.schedules:,}"
-        if limits.schedules != _ENDLESS
-        else ""
-        if left is None
-        else f" of perhaps {explored + left:,}"
-    )
-    return f"{explored:,}{of} schedules, {outcomes:,} outcomes, {rate:,.0f} a second, about {time_left:,.0f} s left"

@@ -16,7 +16,9 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from cache_core.buckets import WheelEntry, index_id
+from cache_core.protocols import BUILD_IN_PLACE
 from cache_core.store import Found, Store
+from simulator.actors.entries import ARCHIVE_IN_PLACE
 from simulator.actors.install import DEFAULT_INDEX_URL, SITE_PACKAGES, source_entry
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.expected import published_files
@@ -39,6 +41,8 @@ def is_record(path: str) -> bool:
 
 def wheel_whole(evidence: StormEvidence) -> list[Violation]:
     """A violation for each archive or environment that is not what its packages say."""
+    if evidence.scenario.builds_only:
+        return _wheels_whole(evidence)
     known: dict[int, bytes] = {}
     violations = []
     store = Store(evidence.stage.cache, "judge")
@@ -48,9 +52,8 @@ def wheel_whole(evidence: StormEvidence) -> list[Violation]:
         if found.archive is not None:
             wrong = differences(found.archive, expected, known)
             violations += tell(f"the published {package.identifier}", wrong, "published")
-        elif found.wheel is not None:
-            wrong = differences_in_file(found.wheel, expected)
-            violations += tell(f"the published wheel of {package.identifier}", wrong, "published")
+        else:
+            violations += _wheel_without_archive(found, package, expected)
     together = {
         path: data for package in evidence.scenario.packages for path, data in _expected(package, toolchain).items()
     }
@@ -60,6 +63,65 @@ def wheel_whole(evidence: StormEvidence) -> list[Violation]:
             wrong = differences(place, together, known)
             violations += tell(f"what {build.actor} installed", wrong, "installed")
     return violations
+
+
+def _wheels_whole(evidence: StormEvidence) -> list[Violation]:
+    scenario, stage = evidence.scenario, evidence.stage
+    store = Store(stage.cache, "judge")
+    violations = []
+    for package in scenario.packages:
+        if not isinstance(package, SdistManifest):
+            continue
+        expected = _expected(package, scenario.toolchain)
+        found = _published(store, package)
+        if found.archive is not None:
+            wrong = wheel_differences(found.archive, package.build.wheel, expected)
+            violations += tell(f"the published {package.identifier}", wrong, "published")
+        else:
+            violations += _wheel_without_archive(found, package, expected)
+        for build in evidence.builds:
+            if build.outcome == OK and scenario.protocol in BUILD_IN_PLACE:
+                place = f"{stage.environment(build.actor)}/{ARCHIVE_IN_PLACE}"
+                wrong = wheel_differences(place, package.build.wheel, expected)
+                violations += tell(f"the wheel of {build.actor}", wrong, "built")
+    return violations
+
+
+def _wheel_without_archive(
+    found: Found, package: SdistManifest | WheelManifest, expected: Mapping[str, bytes]
+) -> list[Violation]:
+    """Whoever comes next unpacks it."""
+    if found.wheel is None:
+        return []
+    directory, _, name = found.wheel.rpartition("/")
+    return tell(
+        f"the published wheel of {package.identifier}", wheel_differences(directory, name, expected), "published"
+    )
+
+
+def wheel_differences(directory: str, wheel: str, expected: Mapping[str, bytes]) -> dict[str, list[str]]:
+    """As `differences`, of the members of a wheel; one that is no zip file is itself what is truncated.
+
+    Args:
+        directory: where it is.
+        wheel: its file name.
+        expected: what it should hold: paths to bytes.
+    """
+    path = f"{directory}/{wheel}"
+    if not os.path.exists(path):
+        return {"missing": [wheel]}
+    try:
+        with zipfile.ZipFile(path) as opened:
+            held = {name: opened.read(name) for name in opened.namelist()}
+    except (zipfile.BadZipFile, EOFError):
+        return {"truncated": [wheel]}
+    shorter = [name for name, data in expected.items() if name in held and len(held[name]) < len(data)]
+    others = {name for name, data in held.items() if data != expected.get(name) and not is_record(name)}
+    return {
+        "missing": [name for name in expected if name not in held],
+        "truncated": shorter,
+        "foreign": list(others.difference(shorter)),
+    }
 
 
 @functools.lru_cache(maxsize=64)
@@ -108,24 +170,6 @@ def differences(
     return wrong
 
 
-def differences_in_file(wheel: str, expected: Mapping[str, bytes]) -> dict[str, list[str]]:
-    """As `differences`, of a wheel file."""
-    wrong: dict[str, list[str]] = {"missing": [], "truncated": [], "foreign": []}
-    try:
-        with zipfile.ZipFile(wheel) as file:
-            held = {name: file.read(name) for name in file.namelist() if not name.endswith("/")}
-    except (zipfile.BadZipFile, EOFError):
-        # The list of members is at the end, and so is the rest of a member.
-        return {**wrong, "truncated": [os.path.basename(wheel)]}
-    for path, data in expected.items():
-        if path not in held:
-            wrong["missing"].append(path)
-        elif held[path] != data:
-            wrong["truncated" if len(held[path]) < len(data) else "foreign"].append(path)
-    wrong["foreign"] += [path for path in held.keys() - expected.keys() if not is_record(path)]
-    return wrong
-
-
 def _files(place: str) -> dict[str, os.stat_result]:
     found = {}
     for directory, _, names in os.walk(place):
@@ -147,7 +191,7 @@ def _holds(path: str, status: os.stat_result, data: bytes, known: dict[int, byte
 
 
 def tell(what: str, wrong: Mapping[str, list[str]], place: str) -> list[Violation]:
-    """A violation, if anything is wrong with `what`, which is ``published`` or ``installed`` (`place`)."""
+    """A violation, if anything is wrong with `what`, which is ``published``, ``installed`` or ``built`` (`place`)."""
     counts = {kind: sorted(paths) for kind, paths in wrong.items() if paths}
     if not counts:
         return []

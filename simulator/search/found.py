@@ -52,16 +52,31 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One kind of result, and in how many runs it came."""
+    """One kind of result, and in how many runs it came.
+
+    Attributes:
+        signature: its name.
+        count: of the runs.
+        first: number of the first of them, from 1.
+        violates: whether an oracle had something to say, expected or not.
+        shown: the run that shows it.
+    """
 
     signature: str
     count: int
     first: int
+    violates: bool
     shown: Shown
 
     def document(self) -> dict[str, object]:
         """As in the `explore` document."""
-        return {"signature": self.signature, "count": self.count, "first": self.first, **self.shown.document()}
+        return {
+            "signature": self.signature,
+            "count": self.count,
+            "first": self.first,
+            "violates": self.violates,
+            **self.shown.document(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +131,7 @@ class Found:
             trial.signature,
             known.count + 1 if known else 1,
             known.first if known else self.runs,
+            bool(trial.violations) or (known is not None and known.violates),
             self._shown(trial, known.shown if known else None),
         )
         if known is None:

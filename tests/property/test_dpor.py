@@ -10,8 +10,10 @@ import sys
 
 import pytest
 
+from simulator.exploration.keys import READ
 from simulator.search.dpor import Dpor
 from simulator.search.exhaustive import Exhaustive
+from simulator.search.transitions import Transition
 from tests.support.programs import draw_program, search
 
 pytestmark = pytest.mark.slow
@@ -37,3 +39,39 @@ def test_dpor_finds_what_exhaustive_search_finds(tmp_path):
     # For `pytest -s`.
     sys.stdout.write(f"{interleavings} interleavings, {runs} runs ({pruned} cut short), {classes} classes\n")
     assert runs < interleavings
+
+
+class Blind(Dpor):
+    """A search by a relation that does not know that whoever resolves a path depends on modes along it."""
+
+    def begin(self, actors, steps, randomness):
+        going_on = super().begin(actors, steps, randomness)
+        self.transitions = Unseeing(self.transitions)
+        return going_on
+
+
+class Unseeing:
+    """Transitions without reads of meta."""
+
+    def __init__(self, transitions):
+        self._transitions = transitions
+        self.made = []
+
+    def __getattr__(self, name):
+        return getattr(self._transitions, name)
+
+    def catch_up(self):
+        count = self._transitions.catch_up()
+        for actor, footprint in self._transitions.made[len(self.made) :]:
+            seen = {key: kind for key, kind in footprint.items() if (key[0], kind) != ("meta", READ)}
+            self.made.append(Transition(actor, seen))
+        return count
+
+
+def test_a_relation_without_reads_of_meta_is_caught(tmp_path):
+    top = str(tmp_path / "top")
+    for seed in range(FIRST, FIRST + 400):
+        program = draw_program(seed, sizes=((2, 2), (3, 2), (3, 3)))
+        if search(program, Blind, top, 500).outcomes != search(program, Exhaustive, top, 500).outcomes:
+            return
+    raise AssertionError("400 programs, and nothing was missed")

@@ -96,7 +96,7 @@ def test_the_document_of_a_sample_never_says_complete(small, ground):
     document = explored(small, ground, schedules=2).document()
     assert document["complete"] is False
     assert document["bound"] == (
-        "sampled by sticky (switch probability 0.1, start gap 0), seeds 0 to 1; ended after 2 schedules, as asked"
+        "sampled by sticky (switch probability 0.2, start gap 0), seeds 0 to 1; ended after 2 schedules, as asked"
     )
     assert explored(scheduled(small, "pct", 4), ground, schedules=1).bound.startswith(
         "sampled by pct (depth 4), seed 0;"
