@@ -60,16 +60,16 @@ def first_difference(was: Sequence[RawStep], now: Sequence[RawStep]) -> Differen
     return None
 
 
-async def check_deterministic(play: Callable[[], Awaitable[Sequence[RawStep]]]) -> None:
-    """Make a run twice.
+async def check_deterministic(was: Sequence[RawStep], play: Callable[[], Awaitable[Sequence[RawStep]]]) -> None:
+    """Make a run again.
 
     Args:
-        play: makes it, by one and the same schedule; returns its steps.
+        was: its steps, the first time.
+        play: makes it, by the same schedule; returns its steps.
 
     Raises:
-        NondeterminismError: the second was not like the first.
+        NondeterminismError: it was not the same.
     """
-    was = list(await play())
     difference = first_difference(was, await play())
     if difference is not None:
         raise NondeterminismError(difference, "a second run of the same schedule")

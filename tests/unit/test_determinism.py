@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 import trio
 
+from simulator.actors import toolchains
 from simulator.determinism import check_deterministic, first_difference
 from simulator.errors import NondeterminismError
 from simulator.hosts.bare import BareHost
+from simulator.scenario_file import load_scenario
 from tests.support.arena import Arena
+from tests.support.exploring import explored, searched
 
 
 def step(actor="build-1", operation="stat", path="a", number=None, detail=None):
@@ -52,6 +56,13 @@ def play_in(tmp_path, function):
     return play
 
 
+def play_twice(play):
+    async def main():
+        await check_deterministic(await play(), play)
+
+    trio.run(main)
+
+
 def test_an_actor_with_a_memory_is_found(tmp_path):
     memory = []
 
@@ -64,7 +75,7 @@ def test_an_actor_with_a_memory_is_found(tmp_path):
         return run
 
     with pytest.raises(NondeterminismError) as caught:
-        trio.run(check_deterministic, play_in(tmp_path, actor))
+        play_twice(play_in(tmp_path, actor))
     assert caught.value.message == (
         "'build-1' is not deterministic: step 2 was 'build-1 mkdir two' and is 'build-1 mkdir three' in a second run of"
         " the same schedule; it depends on something that no step shows, such as the time, random numbers, the order of"
@@ -77,4 +88,26 @@ def test_an_actor_without_one_is_not(tmp_path):
     def actor(root):
         return lambda kernel: kernel.listdir(os.fspath(root / "cache"))
 
-    trio.run(check_deterministic, play_in(tmp_path, actor))
+    play_twice(play_in(tmp_path, actor))
+
+
+@pytest.mark.parametrize("search", [explored, searched])
+def test_a_search_of_a_scenario_that_does_not_repeat_is_refused(ground, monkeypatch, search):
+    """Found before anything is claimed: here the third build is the first of the second run."""
+    scenario = replace(load_scenario("issue-3515-small"), cleaners_after=("hardened",))
+    whole, builds = toolchains.TOOLCHAINS[scenario.toolchain], []
+
+    class Moody:
+        def __getattr__(self, name):
+            return getattr(whole, name)
+
+        def build_wheel(self, kernel, request, enter_phase):
+            builds.append(request.identity)
+            if len(builds) > 2:
+                kernel.stat(request.source)
+            return whole.build_wheel(kernel, request, enter_phase)
+
+    monkeypatch.setitem(toolchains.TOOLCHAINS, scenario.toolchain, Moody())
+    with pytest.raises(NondeterminismError, match=r"is not deterministic: step \d+ was .* in a second run"):
+        search(scenario, ground, schedules=10)
+    assert len(builds) == 4
