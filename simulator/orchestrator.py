@@ -46,7 +46,7 @@ from simulator.ground.stage import CACHE, Stage
 from simulator.hosts.bare import BareHost
 from simulator.hosts.trio_host import TrioHost
 from simulator.identity import token_of
-from simulator.oracles import CLEANER_ORACLES, STORM_ORACLES
+from simulator.oracles import BUILD_HURT, CLEANER_ORACLES, STORM_ORACLES
 from simulator.oracles.asking import ask
 from simulator.oracles.base import CleanerEvidence, StormEvidence
 from simulator.outcome import Residue, RunReport
@@ -240,6 +240,8 @@ class _Run:
         self._struck: set[str] = set()
         self._faults = faults_of_storm(scenario, seed)
         self._raised: Raised | None = None
+        self._evidence: StormEvidence | None = None
+        self._doubtful: list[str] = []
 
     async def make(self) -> RunReport:
         after = self._scenario.cleaners_after
@@ -251,6 +253,7 @@ class _Run:
             for name in names:
                 await self._play_cleaner(current, name)
         self._sandbox.clear()
+        await self._settle_doubts()
         return self._report(middle)
 
     async def rehearse(self) -> int:
@@ -297,12 +300,12 @@ class _Run:
             self._storm = list(current.steps)
             self._builds, self._residue = outcomes, residue
             locks = left_locks(gate, current.stage.cache)
-            doubtful = [party.actor.name for party in parties[:builds] if in_doubt(party, gate)]
-            alone = {name: await self._fails_alone(name) for name in doubtful}
             evidence = StormEvidence(
-                self._scenario, current.stage, outcomes, middle, residue, gate.deadlock, gate.livelock, locks, alone
+                self._scenario, current.stage, outcomes, middle, residue, gate.deadlock, gate.livelock, locks
             )
             self._ask(STORM_ORACLES, evidence)
+            self._doubtful = [party.actor.name for party in parties[:builds] if in_doubt(party, gate)]
+            self._evidence = evidence
         else:
             difference = first_difference(self._storm, current.steps)
             if difference is not None:
@@ -348,6 +351,19 @@ class _Run:
         violations, raised = ask(oracles, evidence)
         self._violations += violations
         self._raised = self._raised or raised
+
+    async def _settle_doubts(self) -> None:
+        """Ask again who was hurt, where that takes runs of builds alone: when nothing else is left of the run."""
+        if not self._doubtful or self._evidence is None:
+            return
+        alone = {name: await self._fails_alone(name) for name in self._doubtful}
+        known = {BUILD_HURT: STORM_ORACLES[BUILD_HURT]}
+        before, self._violations = self._violations, []
+        self._ask(known, replace(self._evidence, alone=alone))
+        # In the place of what was said before anybody knew.
+        place = next((n for n, item in enumerate(before) if item.oracle == BUILD_HURT), 0)
+        others = [item for item in before if item.oracle != BUILD_HURT]
+        self._violations = [*others[:place], *self._violations, *others[place:]]
 
     async def _fails_alone(self, name: str) -> Failure | None:
         """How a build fails with the cache to itself and the same faults; None if it does not."""

@@ -17,10 +17,12 @@ from simulator.oracles.wheel_whole import wheel_whole
 if TYPE_CHECKING:
     from simulator.oracles.base import CleanerOracle, StormOracle
 
+BUILD_HURT = "build-hurt"
+
 STORM_ORACLES: dict[str, StormOracle] = {
     "deadlock": storm_deadlock,
     "livelock": storm_livelock,
-    "build-hurt": build_hurt,
+    BUILD_HURT: build_hurt,
     "wheel-whole": wheel_whole,
     "cleaner-failed": cleaner_failed,
     "leaked-lock": storm_leaked_lock,

@@ -31,8 +31,8 @@ class LeftLocks:
 class StormEvidence:
     """After the storm, before any cleaner of the round; the sandbox may be read, never changed.
 
-    `alone` has an item for each build that failed after a fault had struck it: how it fails alone, with the same
-    faults; None where it does not.
+    `alone` is empty until the run is over; then, if there is a build that failed after a fault had struck it, it has an
+    item for each such: how it fails alone, with the same faults; None where it does not.
     """
 
     scenario: Scenario
