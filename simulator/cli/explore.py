@@ -19,6 +19,7 @@ from simulator.cli.parameters import (
     json_option,
     override_options,
     sandbox_option,
+    watchdog_option,
 )
 from simulator.cli.signals import Interruption
 
@@ -72,6 +73,7 @@ _BUDGET_SECONDS = 60.0
 )
 @override_options(strategies="sticky, random, pct; or dpor: all schedules, but for the order of independent steps.")
 @sandbox_option()
+@watchdog_option()
 @json_option()
 @debug_option()
 def command(

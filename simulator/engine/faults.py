@@ -157,6 +157,11 @@ class ActorFaults:
         """`fault` hits the next call that it can hit, wherever that is."""
         self._armed.append(fault)
 
+    def call_off(self) -> None:
+        """Nothing more happens."""
+        self.waiting.clear()
+        self._armed.clear()
+
     def due(self, step: int, phase: str, operation: str) -> Fault | None:
         """The fault that hits this call, if any.
 

@@ -25,7 +25,7 @@ from simulator.engine.gate import EVENT
 from simulator.engine.listing import sorted_entries
 from simulator.engine.paths import Relative
 from simulator.engine.quiet import KINDS, quiet_calls
-from simulator.engine.step import UNLOCK, StallRequested, Stepper
+from simulator.engine.step import EXCLUSIVE, SHARED, UNLOCK, StallRequested, Stepper
 from simulator.engine.trace import CREATIONS, LIST_DESCRIPTOR, LIST_PATH
 from simulator.errors import ActorKilled
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from simulator.engine.gate import Gate
     from simulator.engine.paths import Paths
 
-_LOCK_NAMES = {fcntl.LOCK_SH: "shared", fcntl.LOCK_EX: "exclusive", fcntl.LOCK_UN: UNLOCK}
+_LOCK_NAMES = {fcntl.LOCK_SH: SHARED, fcntl.LOCK_EX: EXCLUSIVE, fcntl.LOCK_UN: UNLOCK}
 
 
 def _at(dir_fd: int | None) -> dict[str, Any] | None:
@@ -199,7 +199,7 @@ class Calls(Stepper):
         """As `Kernel.flock`; one that would block takes the actor out until the lock is released."""
         name = _LOCK_NAMES[operation & ~fcntl.LOCK_NB]
         call: Call = (
-            "flock", self._of(fd), name, None, self._locked, REAL.flock, (fd, operation | fcntl.LOCK_NB), None
+            "flock", self._of(fd), name, None, self._locked, self._ask_for_lock, (fd, operation | fcntl.LOCK_NB), None
         )  # fmt: skip
         waits = not operation & (fcntl.LOCK_NB | fcntl.LOCK_UN)
         return self._make_blocking(call) if waits else self._make(call)
@@ -294,7 +294,7 @@ class GatedKernel(Calls):
                 return self._make(call)
             except BlockingIOError:
                 self._actor.steps -= 1
-                self._actor.vain = len(self._gate.steps) - 1
+                self._waited()
                 self._suspend(self._gate.block(self._actor, call[1]))
 
     # What processes of one program do with each other. Waiting is no step, as no file system sees it.
@@ -321,6 +321,8 @@ class GatedKernel(Calls):
         for fd, path in list(self._actor.descriptors.items()):
             copy = numbers[fd] = self._make(("dup", path, heir.name, None, None, os.dup, (fd,), None))
             heir.descriptors[copy] = path
+            everybody = heir.copies[copy] = self._actor.copies.setdefault(fd, [(self._actor, fd)])
+            everybody.append((heir, copy))
             if fd in self._actor.locks:
                 heir.locks[copy] = self._actor.locks[fd]
         return numbers
@@ -360,5 +362,5 @@ class AsyncGatedKernel(Calls):
                 return await self._make(call)
             except BlockingIOError:
                 self._actor.steps -= 1
-                self._actor.vain = len(self._gate.steps) - 1
+                self._waited()
                 await self._suspend(self._gate.block(self._actor, call[1]))

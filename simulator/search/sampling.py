@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from simulator.errors import BadInputError, InterruptedRunError
 from simulator.search.found import Found
+from simulator.search.repeats import check_repeats
 from simulator.search.result import BUDGET, INTERRUPTED, SCHEDULES, answer
 from simulator.strategies import SEEDED
 from simulator.words import counted
@@ -54,6 +55,7 @@ async def sample(
 
     Raises:
         BadInputError: with this strategy all seeds are one schedule.
+        NondeterminismError: the first run, made again, was another one.
     """
     check_explorable(schedule.strategy)
     found = Found(subject, count_classes=count_classes)
@@ -65,6 +67,8 @@ async def sample(
             break
         try:
             trial = await subject.trial(first_seed + found.runs)
+            if not found.runs:
+                await check_repeats(subject, trial)
         except (KeyboardInterrupt, InterruptedRunError):
             ended = INTERRUPTED
             break
