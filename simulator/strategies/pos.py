@@ -13,10 +13,10 @@ proves a least probability for each, which is larger than that under a random wa
 with the number of steps; like that one it is far too small to count on (n actors, k steps: some n to the power -k).
 
 How ours differs. A call is a system call, and two race when the footprint of the one that was made conflicts with what
-the other may touch (`simulator.exploration`); the paper compares addresses. What may be touched is the widest, so a few
-priorities are drawn anew that need not be. An actor that waits for a lock has a pending call, too, and whoever gives the
-lock up races with it. What was in the sandbox before the run is not looked at, so two paths through a symbolic link that
-was there count as two places.
+the other may touch (`simulator.exploration`); the paper compares addresses. What may be touched is the widest, so a
+few priorities are drawn anew that need not be. An actor that waits for a lock has a pending call, too, and whoever
+gives the lock up races with it. What was in the sandbox before the run is not looked at, so two paths through a
+symbolic link that was there count as two places.
 
 Guarantees: while nobody's call races, the order of who moves is that of the priorities drawn.
 Cost: it is asked at each step while there is a choice, and each step is followed by the shadow: some 50 us a step, and
