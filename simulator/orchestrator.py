@@ -23,7 +23,7 @@ from simulator.actors.toolchains.base import RetryTypeError, ToolchainError
 from simulator.blame import failure_of
 from simulator.engine.actor import Actor
 from simulator.engine.clock import LogicalTimes
-from simulator.engine.faults import faults_by_actor
+from simulator.engine.faults import faults_by_actor, is_in_swarm
 from simulator.engine.gate import PRUNED, Gate
 from simulator.engine.paths import Paths
 from simulator.engine.randomness import Randomness
@@ -304,6 +304,7 @@ class _Run:
         drawn = [
             fault
             for place, kind in enumerate(scenario.random_faults)
+            if not scenario.schedule.swarm or is_in_swarm(Randomness(self._seed, f"swarm-{place}"))
             for fault in kind.draw(names, Randomness(self._seed, f"faults-{place}"))
         ]
         faults = faults_by_actor((*scenario.faults, *drawn))
