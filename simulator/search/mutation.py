@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # The latest so many: what is found late is rare, and what is beside the early ones has been looked at.
 POOL_MAX = 16
-# A mutant has this many changes at most; each further one comes with a probability of one half.
+# So many changes are made at most; after each that changed something, a further one with a probability of one half.
 CHANGES_MAX = 4
 
 
@@ -75,7 +75,7 @@ class Pool:
         for _ in range(CHANGES_MAX):
             change = randomness.choice(CHANGES)
             turns = joined(change(turns, randomness.choice(parents).turns, randomness))
-            if randomness.draw() < 0.5:  # noqa: PLR2004 - a coin
+            if turns != parent.turns and randomness.draw() < 0.5:  # noqa: PLR2004 - a coin
                 break
         return Parent(parent.seed, turns)
 
