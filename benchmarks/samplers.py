@@ -27,10 +27,10 @@ SCHEDULES = 1000
 SCOPES = ("issue-3515-small", "issue-3515-real", "issue-3515-live")
 # The storm: a block of seeds each, until the first that poisons.
 STORM, STORM_BUILDS = "issue-3515-real", (2, 8)
-BLOCKS, BLOCK_SEEDS = 11, 200
-BUG_SEEDS = 1000
+BLOCKS, BLOCK_SEEDS = 9, 200
+BUG_SEEDS = 600
 # A run of eight whole installs takes a second.
-SLOW_BUGS = {"poisoning, eight installs": 40}
+SLOW_BUGS = {"poisoning, eight installs": 20}
 FALSE_ALARM_MAX = 1e-6
 
 

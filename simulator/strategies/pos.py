@@ -19,8 +19,8 @@ gives the lock up races with it. What was in the sandbox before the run is not l
 symbolic link that was there count as two places.
 
 Guarantees: while nobody's call races, the order of who moves is that of the priorities drawn.
-Cost: it is asked at each step while there is a choice, and each step is followed by the shadow: some 50 us a step, and
-10 to 25 us more for each call that raced.
+Cost: it is asked at each step while there is a choice, each step is followed by the shadow, and what each new call may
+touch is worked out: 20 us a step with two actors, 35 with eight, beside some 15 of the step itself.
 """
 
 from __future__ import annotations
