@@ -20,7 +20,20 @@ import os
 from typing import TYPE_CHECKING
 
 from simulator.engine.trace import CREATE, CREATE_EXCL, OPEN, OPENDIR, TRUNCATED, Step
-from simulator.exploration.keys import ADD, EVERYTHING, MOVES, READ, WRITE, Footprint, data, entry, listing, lock, meta
+from simulator.exploration.keys import (
+    ADD,
+    EVERYTHING,
+    MOVES,
+    READ,
+    WRITE,
+    Footprint,
+    data,
+    entry,
+    listing,
+    lock,
+    meta,
+    mode,
+)
 from simulator.exploration.reach import LostTrackError, Reach
 from simulator.exploration.tree import DIRECTORY, LINK, Node, Place
 
@@ -83,7 +96,12 @@ class Foresight(Reach):
     def _may_be_refused(self, node: Node | None) -> None:
         """Permission may depend on the object's own mode."""
         if node is not None:
-            self._touch(meta(node.number), READ)
+            self._touch(mode(node.number), READ)
+
+    def _may_be_dead(self, place: Place) -> None:
+        """A name cannot be made in a directory that is removed."""
+        if place.directory is not None:
+            self._touch(meta(place.directory.number), READ)
 
     def _name(self, place: Place) -> None:
         """The name may come to stand for something else."""
@@ -94,6 +112,7 @@ class Foresight(Reach):
     def _make(self, step: Step) -> None:
         place = self._single(step, step.path)
         self._may_be_refused(place.node)
+        self._may_be_dead(place)
         if not self._taken(place):
             self._name(place)
 
@@ -101,6 +120,7 @@ class Foresight(Reach):
         source, target = self._single(step, step.path), self._single(step, step.target or "")
         for node in (source.node, self._follow(source).node, target.node):
             self._may_be_refused(node)
+        self._may_be_dead(target)
         if source.node is None or self._taken(target):
             return
         if source.node.kind == LINK:
@@ -133,6 +153,7 @@ class Foresight(Reach):
         source, target = self._single(step, step.path), self._single(step, step.target or "")
         moved, old = source.node, target.node
         self._touch(MOVES, READ)
+        self._may_be_dead(target)
         for node in (moved, old):
             self._may_be_refused(node)
             if node is not None:
@@ -152,7 +173,7 @@ class Foresight(Reach):
     def _open(self, step: Step) -> None:
         nodes = self._either(step)
         for node in nodes:
-            self._touch(meta(node.number), READ)
+            self._touch(mode(node.number), READ)
         if step.detail == TRUNCATED:
             self._empty(node for node in nodes if node.kind != LINK)
 
@@ -164,6 +185,7 @@ class Foresight(Reach):
     def _create(self, step: Step) -> None:
         place = self._follow(self._single(step, step.path))
         self._may_be_refused(place.node)
+        self._may_be_dead(place)
         if place.node is not None:
             self._empty([place.node])
         if not self._taken(place):
@@ -180,14 +202,15 @@ class Foresight(Reach):
     def _change_mode(self, step: Step, nodes: list[Node]) -> None:
         for node in nodes:
             same = len(nodes) == 1 and node.mode is not None and node.mode == step.mode
-            self._touch(meta(node.number), READ if same else WRITE)
+            self._touch(mode(node.number), READ if same else WRITE)
 
     def _fchown(self, step: Step) -> None:
         for node in self._of(step):
-            self._touch(meta(node.number), WRITE)
+            self._touch(mode(node.number), WRITE)
 
     def _utime(self, step: Step) -> None:
         for node in self._either(step):
+            self._touch(mode(node.number), READ)
             self._touch(meta(node.number), WRITE)
             if node.may_be_directory:
                 self._touch(listing(node.number), WRITE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from simulator.engine.paths import OUTSIDE, Relative
 from simulator.engine.trace import LIST_DESCRIPTOR, LIST_PATH
-from simulator.exploration.keys import EVERYTHING, READ, WRITE, Footprint, data, entry, join, listing, meta
+from simulator.exploration.keys import EVERYTHING, READ, WRITE, Footprint, data, entry, join, listing, meta, mode
 from simulator.exploration.tree import DIRECTORY, Node, Place, Tree
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Reach:
         self.descriptors = descriptors
         self._touched: Footprint = {}
         self._denied = False
-        self._outside = (entry(tree.outside.number, OUTSIDE), meta(tree.outside.number))
+        self._outside = (entry(tree.outside.number, OUTSIDE), mode(tree.outside.number))
         self._looks: dict[str, Rule] = {
             "stat": self._stat, "lstat": self._lstat, "fstat": self._fstat, "readlink": self._readlink,
             LIST_PATH: self._list, LIST_DESCRIPTOR: self._list_descriptor, "read": self._read,
@@ -103,6 +103,7 @@ class Reach:
         for node in nodes:
             if node is None:
                 continue
+            self._touch(mode(node.number), READ)
             self._touch(meta(node.number), READ)
             if node.kind != DIRECTORY:
                 self._touch(data(node.number), READ)
@@ -128,7 +129,7 @@ class Reach:
     def _list(self, step: Step) -> None:
         for node in [self._follow(place).node for place in self._places(step, step.path)]:
             if node is not None:
-                self._touch(meta(node.number), READ)
+                self._touch(mode(node.number), READ)
                 if step.errno is None:
                     self._touch(listing(node.number), READ)
 

@@ -51,7 +51,7 @@ class Blind(Dpor):
 
 
 class Unseeing:
-    """Transitions without reads of meta."""
+    """Transitions without reads of modes."""
 
     def __init__(self, transitions):
         self._transitions = transitions
@@ -63,12 +63,12 @@ class Unseeing:
     def catch_up(self):
         count = self._transitions.catch_up()
         for actor, footprint in self._transitions.made[len(self.made) :]:
-            seen = {key: kind for key, kind in footprint.items() if (key[0], kind) != ("meta", READ)}
+            seen = {key: kind for key, kind in footprint.items() if (key[0], kind) != ("mode", READ)}
             self.made.append(Transition(actor, seen))
         return count
 
 
-def test_a_relation_without_reads_of_meta_is_caught(tmp_path):
+def test_a_relation_without_reads_of_modes_is_caught(tmp_path):
     top = str(tmp_path / "top")
     for seed in range(FIRST, FIRST + 400):
         program = draw_program(seed, sizes=((2, 2), (3, 2), (3, 3)))

@@ -102,7 +102,7 @@ def test_what_was_foreseen_covers_what_was_touched(tmp_path):
     assert wider / calls < 0.7
 
 
-@pytest.mark.parametrize("part", ["entry", "listing", "meta", "data", "lock"])
+@pytest.mark.parametrize("part", ["entry", "listing", "mode", "meta", "data", "lock"])
 def test_who_does_not_foresee_a_part_is_caught(part, tmp_path):
     for seed in range(CASES):
         for _, touched, foreseen in watched(seed, str(tmp_path)):
@@ -165,7 +165,7 @@ def test_it_stays_true_until_something_conflicts(scenario, ground):
     async def main():
         nonlocal checked
         with Sandbox.create(ground) as sandbox:
-            for seed in range(20 if loaded.builds == 2 and "small" in scenario else 3):
+            for seed in range(40 if "small" in scenario else 3):
                 strategy = Foreseeing()
                 await orchestrator.run(loaded, seed, sandbox, Options(bare=True), strategy)
                 checked += strategy.checked
