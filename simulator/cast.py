@@ -17,7 +17,7 @@ from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import RetryTypeError, ToolchainError
 from simulator.blame import failure_of
 from simulator.engine.actor import Actor
-from simulator.engine.faults import faults_by_actor
+from simulator.engine.faults import faults_by_actor, is_in_swarm
 from simulator.engine.randomness import Randomness
 from simulator.errors import BuildFailedError
 from simulator.hosts.base import Party
@@ -56,6 +56,7 @@ def faults_of_storm(scenario: Scenario, seed: int) -> tuple[Fault, ...]:
     drawn = [
         fault
         for place, kind in enumerate(scenario.random_faults)
+        if not scenario.schedule.swarm or is_in_swarm(Randomness(seed, f"swarm-{place}"))
         for fault in kind.draw(build_names(scenario), Randomness(seed, f"faults-{place}"))
     ]
     return (*scenario.faults, *drawn)

@@ -73,7 +73,7 @@ def debug_option() -> Decorator:
     return click.option("--debug", is_flag=True, expose_value=False, hidden=True)
 
 
-def override_options(strategies: str = "sticky, random, pct or round-robin.") -> Decorator:
+def override_options(strategies: str = "sticky, random, pct, pos, portfolio or round-robin.") -> Decorator:
     """What a run may have different from its scenario file, as one argument `overrides`; a replay must be given it."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -82,7 +82,7 @@ class Actor:
         steps: how many it has made, up to when the gate saw it last.
         grant: a token for each step that it may make without coming to the gate: the phase it is in.
         settled: up to where the record was searched for its steps.
-        pending: the call it waits with; only what the gate has seen.
+        pending: the call it waits with; only what the gate has seen, and None while it waits for an event.
         waits_for: the lock, when it is blocked.
         vain: the place in the record of its last attempt at a lock, by a call that waits, while another had it.
         killed: whether a fault did that.

@@ -303,6 +303,8 @@ class GatedKernel(Calls):
         """Wait for `tell`. May return without one: look whether what was waited for is there."""
         if self._actor.dead:
             raise ActorKilled(self._actor.name)
+        # Its last call is made, and what it will do when it is told, nobody knows.
+        self._actor.pending = None
         self._suspend(self._gate.block(self._actor, EVENT + event))
         if self._actor.dead:
             raise ActorKilled(self._actor.name)
