@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from simulator.cast import faults_of_storm
 from simulator.engine.actor import Actor
 from simulator.engine.faults import RandomFaults
 from simulator.engine.randomness import Randomness
@@ -73,28 +74,22 @@ def test_a_seed_is_the_same_run_whatever_was_run_before(ground):
 KINDS = tuple(RandomFaults(action, 1.0, 5, 20) for action in ("kill", "ENOSPC", "stall", "EIO"))
 
 
-def struck(seed, ground, strategy="portfolio"):
+def struck(seed, strategy="portfolio"):
     """Which kinds of faults a run was given; each kind hits every build that there is."""
     scenario = load_scenario("issue-3515-small")
     scenario = replace(scenario, random_faults=KINDS, schedule=Schedule(start_gap=0).under(strategy))
-    from simulator.orchestrator import Options, _Run
-    from simulator.strategies.round_robin import RoundRobin
-
-    run = _Run(scenario, seed, None, Options(), RoundRobin())
-    run._build_function = lambda current, actor: None
-    parties = run._storm_parties(None)
-    return {fault.action for party in parties if party.actor.faults for fault in party.actor.faults.waiting}
+    return {fault.action for fault in faults_of_storm(scenario, seed)}
 
 
 def test_each_kind_of_fault_is_in_or_out():
-    sets = Counter(frozenset(struck(seed, None)) for seed in range(320))
+    sets = Counter(frozenset(struck(seed)) for seed in range(320))
     # Each of sixteen expects 20; six standard deviations are 26.
     assert len(sets) == 16
     assert max(sets.values()) < 46
 
 
 def test_other_strategies_have_all_kinds():
-    assert all(len(struck(seed, None, "sticky")) == 4 for seed in range(20))
+    assert all(len(struck(seed, "sticky")) == 4 for seed in range(20))
 
 
 def test_a_schedule_that_was_found_keeps_the_faults_of_its_seed(ground):
