@@ -6,7 +6,7 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cache_core.protocols import PROTOCOLS
+from cache_core.protocols import BUILD_IN_PLACE, PROTOCOLS
 from simulator.actors.cleaners import CLEANERS
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.cli.packages import source_distribution
@@ -72,8 +72,9 @@ def _with_cleaners(scenario: Scenario, names: tuple[str, ...]) -> Scenario:
 
 
 def _with_protocol(scenario: Scenario, protocol: str) -> Scenario:
-    # Whoever did not say otherwise gets the lock that goes with the protocol.
-    usual = scenario.cache_lock == cache_lock_default(scenario.protocol)
+    # Whoever did not say otherwise gets the lock that goes with the protocol. (Builds in place have no use for it, so
+    # leaving it out there says nothing about others.)
+    usual = scenario.protocol in BUILD_IN_PLACE or scenario.cache_lock == cache_lock_default(scenario.protocol)
     lock = cache_lock_default(protocol) if usual else scenario.cache_lock
     return replace(scenario, protocol=protocol, cache_lock=lock)
 

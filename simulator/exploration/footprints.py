@@ -8,7 +8,7 @@ could close it); a call that starts at a descriptor reads from there on.
 
 Guarantee: never narrower than the truth, given the record from the first step on and what was there before it.
 Where it is wider than needed:
-- a lock is written by each flock that gets it, though two that share it could change places;
+- a lock is written by whoever changes the kind of lock that they have, though not each change concerns others;
 - a file that existed and is opened with O_CREAT counts as written, unless it was empty: the record does not say whether
   O_TRUNC was among the flags;
 - a chmod counts as a change unless it is known that the mode is the same: from the start, from an earlier chmod, or, of
@@ -36,7 +36,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from simulator.engine.faults import AFTER, BEFORE, BUILD_ERROR, KILL
-from simulator.engine.step import UNLOCK
+from simulator.engine.step import SHARED, UNLOCK
 from simulator.engine.trace import CREATE, CREATE_EXCL, OPEN, OPENDIR, TRUNCATED, Creation, Step
 from simulator.exploration.descriptors import Descriptors
 from simulator.exploration.keys import (
@@ -59,7 +59,7 @@ from simulator.exploration.tree import DIRECTORY, FILE, LINK, Node, Place, Tree,
 from simulator.ground.stage import CACHE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from simulator.engine.trace import RawStep
     from simulator.exploration.reach import Rule
@@ -356,13 +356,18 @@ class Follower(Reach):
             self._touch(data(node.number), WRITE)
             node.empty = False
 
+    def _let_go(self, held: Mapping[Node, bool]) -> None:
+        """Locks are given up: one that is shared by an add, since others that share it do not mind."""
+        for node, shared in held.items():
+            self._touch(lock(node.number), ADD if shared else WRITE)
+
     def _locks(self, nodes: Iterable[Node], kind: str) -> None:
         for node in nodes:
             self._touch(lock(node.number), kind)
 
     def _close(self, step: Step) -> None:
         held = self.descriptors.held(step.actor)
-        self._locks([node for node in self._of(step) if node in held], WRITE)
+        self._let_go({node: held[node] for node in self._of(step) if node in held})
         self.descriptors.close(step.actor, step.path)
 
     def _flock(self, step: Step) -> None:
@@ -370,11 +375,18 @@ class Follower(Reach):
         held = self.descriptors.held(step.actor)
         # flock(2): who has a lock and asks for another kind in vain has lost the one it had.
         lost = step.errno is not None and any(node in held for node in nodes)
-        self._locks(nodes, READ if step.errno is not None and not lost else WRITE)
+        self._locks(nodes, READ if step.errno is not None and not lost else self._kind(step, nodes, held))
         if step.target == UNLOCK:
             self.descriptors.unlocked(step.actor, nodes)
         elif step.errno is None:
-            self.descriptors.locked(step.actor, nodes)
+            self.descriptors.locked(step.actor, nodes, shared=step.target == SHARED)
+
+    @staticmethod
+    def _kind(step: Step, nodes: list[Node], held: Mapping[Node, bool]) -> str:
+        """Whoever comes to share a lock, or leaves off, is one more or one less: an add."""
+        if step.target == SHARED:
+            return ADD if not any(node in held for node in nodes) else WRITE
+        return ADD if step.target == UNLOCK and all(held.get(node, False) for node in nodes) else WRITE
 
     def _copy(self, step: Step) -> None:
         if step.errno is not None:
@@ -384,7 +396,7 @@ class Follower(Reach):
         self.descriptors.give(step.actor, step.path, step.target or "")
 
     def _end(self, step: Step) -> None:
-        self._locks(self.descriptors.held(step.actor), WRITE)
+        self._let_go(self.descriptors.held(step.actor))
         self.descriptors.end(step.actor)
 
 
