@@ -4,8 +4,8 @@
     def clean(kernel, directory): ...   makes its calls through the kernel
     async def watch(kernel, directory): ...
 
-A plain function is bridged whether or not it takes the kernel: calls by the names of `os` are steps as well. A coroutine
-function has its awaited kernel and nothing else; what it does beside that is found by the audit hook.
+A plain function is bridged whether or not it takes the kernel: calls by the names of `os` are steps as well. A
+coroutine function has its awaited kernel and nothing else; what it does beside that is found by the audit hook.
 """
 
 from __future__ import annotations

@@ -33,8 +33,8 @@ _GATE = ("simulator.engine.", "cache_core.kernel")
 
 _BY_PATH = frozenset(
     {"open", "sqlite3.connect", "socket.bind", "socket.connect"}
-    | {f"os.{name}" for name in ("mkdir", "listdir", "scandir", "rename", "remove", "rmdir", "chmod", "link", "symlink")}
-    | {f"os.{name}" for name in ("truncate", "utime", "chown", "lchmod", "chflags", "mkfifo", "mknod")}
+    | {f"os.{name}" for name in ("mkdir", "listdir", "scandir", "rename", "remove", "rmdir", "link", "symlink")}
+    | {f"os.{name}" for name in ("chmod", "truncate", "utime", "chown", "lchmod", "chflags", "mkfifo", "mknod")}
     | {f"os.{name}" for name in ("getxattr", "setxattr", "listxattr", "removexattr")}
 )  # fmt: skip
 _PROGRAMS = frozenset(

@@ -1,9 +1,9 @@
 """`open` for an actor: the standard library's buffers and text layers over a raw file whose calls are steps.
 
 Opening, reading, writing, truncating and closing are steps, each when the real one makes its call: what is written
-into a buffer is a step when it is flushed, and is lost with an actor that is killed before. Not steps, since nobody else
-can see them: seeking, and the look at what was just opened (is it a directory? how much is there to read?), which the
-real one makes as well.
+into a buffer is a step when it is flushed, and is lost with an actor that is killed before. Not steps, since nobody
+else can see them: seeking, and the look at what was just opened (is it a directory? how much is there to read?), which
+the real one makes as well.
 
 Pinned: the size of a buffer, which the real one takes from the file system (4,096 bytes on the usual ones).
 A file that nobody closed is closed when the last reference goes, as in CPython; in the hands of anybody but its actor
@@ -95,7 +95,7 @@ class GatedFile(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """One read(2)."""
+        """By one read(2)."""
         self._require(self._reads, "reading")
         view = memoryview(buffer).cast("B")
         data = self._bridge.kernel.read(self._fd, len(view))
@@ -111,7 +111,7 @@ class GatedFile(io.RawIOBase):
         return b"".join(parts)
 
     def write(self, data: Any) -> int:
-        """One write(2), which may take fewer bytes than given."""
+        """By one write(2), which may take fewer bytes than given."""
         self._require(self._writes, "writing")
         with memoryview(data) as view:
             whole = bytes(view)
@@ -130,14 +130,14 @@ class GatedFile(io.RawIOBase):
         return self.seek(0, os.SEEK_CUR)
 
     def truncate(self, size: int | None = None, /) -> int:
-        """One ftruncate(2)."""
+        """By one ftruncate(2)."""
         self._require(self._writes, "writing")
         length = self.tell() if size is None else size
         self._bridge.kernel.step("ftruncate", self._fd, os.ftruncate, (self._fd, length), changes=True)
         return length
 
     def close(self) -> None:
-        """One close(2), the first time."""
+        """By one close(2), the first time."""
         if self.closed:
             return
         super().close()
@@ -167,7 +167,7 @@ class GatedFile(io.RawIOBase):
             raise ValueError("I/O operation on closed file")
 
 
-def open_(
+def open_(  # noqa: PLR0917 - as the real one
     bridge: Bridge,
     real: Callable[..., Any],
     file: Any,
@@ -181,7 +181,7 @@ def open_(
 ) -> Any:
     """`open` and `io.open`; what concerns nothing inside, or makes no sense, is left to the real one."""
     rest = (mode, buffering, encoding, errors, newline, closefd, opener)
-    kind = _MODES.get(mode) if isinstance(mode, str) else None
+    kind = _MODES.get(mode)
     binary = kind is not None and "b" in mode
     text_options = encoding is not None or errors is not None or newline is not None
     # In these cases the real one touches nothing and says what is wrong.
@@ -198,7 +198,7 @@ def open_(
         _check_kind(raw, file, opened=made is not file)
         if kind == "a":
             raw.seek(0, os.SEEK_END)
-        return _layers(raw, mode, buffering, encoding, errors, newline)
+        return _layers(raw, mode, buffering, encoding=encoding, errors=errors, newline=newline)
     except BaseException:
         raw.close()
         raise
@@ -234,11 +234,11 @@ def _check_kind(raw: GatedFile, file: object, *, opened: bool) -> None:
 
 
 def _layers(
-    raw: GatedFile, mode: str, buffering: int, encoding: str | None, errors: str | None, newline: str | None
+    raw: GatedFile, mode: str, buffering: int, *, encoding: str | None, errors: str | None, newline: str | None
 ) -> Any:
     if buffering == 0:
         return raw
-    size = BUFFER_BYTES if buffering in {-1, 1} or buffering < 0 else buffering
+    size = BUFFER_BYTES if buffering < 0 or buffering == 1 else buffering
     if "+" in mode:
         buffer: Any = io.BufferedRandom(raw, size)
     elif _MODES[mode] == "r":
@@ -248,5 +248,6 @@ def _layers(
     if "b" in mode:
         return buffer
     text = io.TextIOWrapper(buffer, io.text_encoding(encoding), errors, newline, buffering == 1)
-    text.mode = mode
+    # The real one sets it so as well; that it is read-only is a fiction of the type.
+    text.mode = mode  # type: ignore[misc]
     return text

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _SETS = ("supports_dir_fd", "supports_effective_ids", "supports_fd", "supports_follow_symlinks")
 
 # Modules whose own calls are the gate, the host, or what makes interpreters: they keep the real functions.
-_KEPT = ("simulator", "cache_core", "greenlet", "posix", "_io", "_pyio", "importlib", "_frozen_importlib", "zipimport")
+_KEPT = frozenset({"simulator", "cache_core", "greenlet", "posix", "_io", "_pyio", "importlib", "zipimport"})
 
 
 class StandIn:
@@ -49,6 +49,7 @@ class StandIn:
         self._operation = name if by_name else None
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """By the bridge of the actor that asks; the real call for everybody else."""
         bridge = current_bridge()
         if bridge is not None:
             return self._gated(bridge, self.__wrapped__, *arguments, **keywords)
@@ -100,7 +101,7 @@ class _Names:
             for name in _SETS:
                 _widen(undo, getattr(os, name), by_real)
             for module in list(sys.modules.values()):
-                if isinstance(module, types.ModuleType) and not module.__name__.startswith(_KEPT):
+                if isinstance(module, types.ModuleType) and module.__name__.partition(".")[0] not in _KEPT:
                     _replace_in_module(undo, module, by_real)
             self._undo = undo.pop_all()
 
@@ -155,10 +156,11 @@ def _replace_in_class(undo: contextlib.ExitStack, owner: type, by_real: dict[int
 
 
 def _replace_defaults(undo: contextlib.ExitStack, function: types.FunctionType, by_real: dict[int, StandIn]) -> None:
-    defaults, by_keyword = function.__defaults__, function.__kwdefaults__
-    if defaults and any(id(value) in by_real for value in defaults):
+    defaults: tuple[Any, ...] = function.__defaults__ or ()
+    by_keyword: dict[str, Any] = function.__kwdefaults__ or {}
+    if any(id(value) in by_real for value in defaults):
         function.__defaults__ = tuple(by_real.get(id(value), value) for value in defaults)
         undo.callback(setattr, function, "__defaults__", defaults)
-    if by_keyword and any(id(value) in by_real for value in by_keyword.values()):
+    if any(id(value) in by_real for value in by_keyword.values()):
         function.__kwdefaults__ = {name: by_real.get(id(value), value) for name, value in by_keyword.items()}
         undo.callback(setattr, function, "__kwdefaults__", by_keyword)

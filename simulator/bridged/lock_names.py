@@ -21,7 +21,8 @@ _COMMANDS = {
 
 
 def _number(fd: Any) -> int:
-    return fd if isinstance(fd, int) else fd.fileno()  # type: ignore[no-any-return]
+    number: int = fd if isinstance(fd, int) else fd.fileno()
+    return number
 
 
 def flock(bridge: Bridge, real: Callable[..., Any], fd: Any, operation: int, /) -> None:

@@ -39,9 +39,7 @@ def _check_umask(bridge: Bridge) -> None:
 # Files and descriptors.
 
 
-def open_(
-    bridge: Bridge, real: Gated, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None
-) -> int:
+def open_(bridge: Bridge, real: Gated, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
     """os.open."""
     given = bridge.inside(path, dir_fd)
     if given is None:
@@ -82,14 +80,14 @@ def by_descriptor(operation: str, *, changes: bool = False) -> Gated:
     return call
 
 
-def sendfile(bridge: Bridge, real: Gated, out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
+def sendfile(bridge: Bridge, real: Gated, out_fd: int, in_fd: int, *rest: Any) -> int:
     """os.sendfile; both descriptors are the actor's, or it is no step."""
     if not (bridge.owns(out_fd) and bridge.owns(in_fd)):
         if bridge.owns(out_fd) or bridge.owns(in_fd):
             # Callers (shutil) then copy by reading and writing, as they do where it cannot be had.
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        return real(out_fd, in_fd, offset, count)  # type: ignore[no-any-return]
-    arguments = (out_fd, in_fd, offset, count)
+        return real(out_fd, in_fd, *rest)  # type: ignore[no-any-return]
+    arguments = (out_fd, in_fd, *rest)
     return bridge.kernel.step("sendfile", in_fd, real, arguments, target=out_fd, changes=True)  # type: ignore[no-any-return]
 
 
@@ -321,9 +319,7 @@ def of_object(operation: str, *, changes: bool = False, writes: bool = False) ->
             return real(path, *arguments, **keywords)
         if operation in {"mknod", "mkfifo"}:
             _check_umask(bridge)
-        return bridge.kernel.step(
-            operation, given, real, (given, *arguments), keywords, dir_fd=dir_fd, changes=changes
-        )
+        return bridge.kernel.step(operation, given, real, (given, *arguments), keywords, dir_fd=dir_fd, changes=changes)
 
     return call
 

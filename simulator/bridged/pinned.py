@@ -6,11 +6,12 @@ in every run), and its own names of temporary files.
 
 Time is told by the steps: `time.time` agrees with the modification times that files have under the gate (a second for
 each step of anybody); `time.monotonic` and `time.perf_counter` go on by a millisecond for each. To sleep takes no time
-and is no step; it lets the monotonic clocks of this actor go on. Who sleeps again and again, ten times and more, waits until
+and is no step; it lets the monotonic clocks of this actor go on. Who has slept ten times waits, from then on, until
 nobody else can move: a loop that waits for another one ends.
 
 Not pinned: `datetime.now`, `threading.get_ident`, the hash of a string, `id`, `uuid.uuid1`, `random.Random()` without a
-seed, secrets of C extensions. An actor that shows them in a name or a size is not the same in two runs, and is found out.
+seed, what C extensions draw. An actor that shows them in a name or a size is not the same in two runs, and is found
+out.
 """
 
 from __future__ import annotations

@@ -224,7 +224,9 @@ class Calls(Stepper):
         Args:
             operation: as it is recorded.
             at: the path, or the descriptor, that it is about.
-            function, arguments, keywords: the real call.
+            function: the real call.
+            arguments: its.
+            keywords: likewise.
             dir_fd: what `at` is relative to.
             target: as it is recorded; of a descriptor, its path.
             changes: whether a success modifies the content of the target, or else of `at`.
