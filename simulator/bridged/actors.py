@@ -90,16 +90,8 @@ def _parameters(call: Callable[..., Any]) -> list[inspect.Parameter]:
         return []
 
 
-def party_of(function: Function, actor: Actor, actors: Sequence[Actor], watch: Watch, run: RunOfActors) -> Party:
-    """An actor with what it does.
-
-    Args:
-        function: what.
-        actor: as the gate knows it.
-        actors: everybody, for whose descriptors are whose.
-        watch: where calls beside the gate are noted.
-        run: the rest.
-    """
+def party_of(function: Function, actor: Actor, run: RunOfActors) -> Party:
+    """An actor with what it does in a run."""
     if function.is_async:
 
         async def awaited(kernel: Any) -> Any:
@@ -108,7 +100,7 @@ def party_of(function: Function, actor: Actor, actors: Sequence[Actor], watch: W
         return Party(actor, awaited)
 
     def bridged(kernel: Any) -> Any:
-        bridge = Bridge(kernel, actor, actors, watch, Pinned(actor.index, run.steps))
+        bridge = Bridge(kernel, actor, run.actors, run.watch, Pinned(actor.index, run.steps))
         return bridge.run(_to_its_end, function, kernel, run.directory)
 
     return Party(actor, bridged)
@@ -121,10 +113,14 @@ class RunOfActors:
     Attributes:
         directory: what they work in.
         steps: as they come.
+        actors: everybody.
+        watch: where calls beside the gate are noted.
     """
 
     directory: str
     steps: Sequence[RawStep]
+    actors: Sequence[Actor]
+    watch: Watch
 
 
 def _to_its_end(function: Function, kernel: Any, directory: str) -> Any:

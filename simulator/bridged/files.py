@@ -95,7 +95,7 @@ class GatedFile(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """By one read(2)."""
+        """One call."""
         self._require(self._reads, "reading")
         view = memoryview(buffer).cast("B")
         data = self._bridge.kernel.read(self._fd, len(view))
@@ -111,7 +111,7 @@ class GatedFile(io.RawIOBase):
         return b"".join(parts)
 
     def write(self, data: Any) -> int:
-        """By one write(2), which may take fewer bytes than given."""
+        """One call, which may take fewer bytes than given."""
         self._require(self._writes, "writing")
         with memoryview(data) as view:
             whole = bytes(view)
@@ -130,14 +130,14 @@ class GatedFile(io.RawIOBase):
         return self.seek(0, os.SEEK_CUR)
 
     def truncate(self, size: int | None = None, /) -> int:
-        """By one ftruncate(2)."""
+        """One call."""
         self._require(self._writes, "writing")
         length = self.tell() if size is None else size
         self._bridge.kernel.step("ftruncate", self._fd, os.ftruncate, (self._fd, length), changes=True)
         return length
 
     def close(self) -> None:
-        """By one close(2), the first time."""
+        """One call, the first time."""
         if self.closed:
             return
         super().close()

@@ -100,7 +100,9 @@ class _Names:
         with contextlib.ExitStack() as undo:
             for name in _SETS:
                 _widen(undo, getattr(os, name), by_real)
-            for module in list(sys.modules.values()):
+            # Whatever anybody has put there.
+            loaded: list[Any] = list(sys.modules.values())
+            for module in loaded:
                 if isinstance(module, types.ModuleType) and module.__name__.partition(".")[0] not in _KEPT:
                     _replace_in_module(undo, module, by_real)
             self._undo = undo.pop_all()
