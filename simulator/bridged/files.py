@@ -14,10 +14,11 @@ Source: `_pyio.open` and `_pyio.FileIO` of CPython 3.11 to 3.13, for the order o
 from __future__ import annotations
 
 import errno
+import functools
 import io
 import os
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.bridged.bridge import current_bridge
 from simulator.bridged.os_names import open_ as open_descriptor
@@ -35,11 +36,29 @@ _ACCESS = {
     "x": os.O_WRONLY | os.O_CREAT | os.O_EXCL,
     "a": os.O_WRONLY | os.O_CREAT | os.O_APPEND,
 }
-_MODES = {
-    kind + "".join(rest): kind
-    for kind in _ACCESS
-    for rest in ("", "b", "t", "+", "b+", "+b", "t+", "+t")
-}  # fmt: skip
+
+
+class Mode(NamedTuple):
+    """What a mode of `open` says.
+
+    Attributes:
+        kind: one of ``rwxa``.
+        updating: whether ``+`` is in it.
+        binary: whether ``b`` is.
+    """
+
+    kind: str
+    updating: bool
+    binary: bool
+
+
+@functools.cache
+def _read_mode(mode: str) -> Mode | None:
+    """In any order, as `open` takes it; None when it makes no sense."""
+    kinds = set(mode) & _ACCESS.keys()
+    sane = len(kinds) == 1 and len(set(mode)) == len(mode) and set(mode) <= {*"rwxabt+"} and not {*"bt"} <= set(mode)
+    return Mode(kinds.pop(), "+" in mode, "b" in mode) if sane else None
+
 
 _real_fstat, _real_lseek, _real_os_open, _real_isatty = os.fstat, os.lseek, os.open, os.isatty
 
@@ -51,18 +70,18 @@ class GatedFile(io.RawIOBase):
         bridge: the actor's.
         fd: open.
         name: as `open` was told.
-        mode: likewise, with one of ``rwxa``.
+        mode: likewise.
         closefd: whether closing the file closes the descriptor.
     """
 
-    def __init__(self, bridge: Bridge, fd: int, name: object, mode: str, *, closefd: bool) -> None:
+    def __init__(self, bridge: Bridge, fd: int, name: object, mode: Mode, *, closefd: bool) -> None:
         self._bridge = bridge
         self._fd = fd
         self.name = name
-        kind, updating = _MODES[mode], "+" in mode
-        self.mode = ("r" if kind == "w" and updating else kind) + "b" + ("+" if updating else "")
-        self._reads = kind == "r" or updating
-        self._writes = kind != "r" or updating
+        kind = "r" if mode.kind == "w" and mode.updating else mode.kind
+        self.mode = kind + "b" + ("+" if mode.updating else "")
+        self._reads = mode.kind == "r" or mode.updating
+        self._writes = mode.kind != "r" or mode.updating
         self.closefd = closefd
 
     def fileno(self) -> int:
@@ -181,41 +200,46 @@ def open_(  # noqa: PLR0917 - as the real one
 ) -> Any:
     """`open` and `io.open`; what concerns nothing inside, or makes no sense, is left to the real one."""
     rest = (mode, buffering, encoding, errors, newline, closefd, opener)
-    kind = _MODES.get(mode)
-    binary = kind is not None and "b" in mode
+    meant = _read_mode(mode)
     text_options = encoding is not None or errors is not None or newline is not None
     # In these cases the real one touches nothing and says what is wrong.
-    wrong = kind is None or (binary and text_options) or (not binary and buffering == 0)
-    if wrong or kind is None or not _concerns(bridge, file, opener, closefd=closefd):
-        if kind in {"w", "x", "a"} and not isinstance(file, int):
+    wrong = meant is None or (meant.binary and text_options)
+    if wrong or meant is None or not _concerns(bridge, file, opener):
+        if not wrong and meant is not None and meant.kind != "r" and not isinstance(file, int):
             bridge.changes_outside("open", file)
         return real(file, *rest)
-    made = _descriptor(bridge, file, mode, opener)
+    if not closefd and not isinstance(file, int):
+        raise ValueError("Cannot use closefd=False with file name")
+    made = _descriptor(bridge, file, meant, opener)
     if not bridge.owns(made):
         return real(made, mode, buffering, encoding, errors, newline, closefd)
-    raw = GatedFile(bridge, made, file, mode, closefd=closefd)
+    raw = GatedFile(bridge, made, file, meant, closefd=closefd)
     try:
         _check_kind(raw, file, opened=made is not file)
-        if kind == "a":
+        if meant.kind == "a":
             raw.seek(0, os.SEEK_END)
-        return _layers(raw, mode, buffering, encoding=encoding, errors=errors, newline=newline)
+        buffer = _buffered(raw, meant, buffering)
+        layers: Any = buffer if meant.binary else io.TextIOWrapper(buffer, encoding, errors, newline, buffering == 1)
     except BaseException:
         raw.close()
         raise
+    if not meant.binary:
+        layers.mode = mode
+    return layers
 
 
-def _concerns(bridge: Bridge, file: Any, opener: object, *, closefd: bool) -> bool:
+def _concerns(bridge: Bridge, file: Any, opener: object) -> bool:
     if isinstance(file, int):
         return bridge.owns(file)
     # Whose descriptor an opener returns is known when it has.
-    return closefd and (opener is not None or bridge.inside(file) is not None)
+    return opener is not None or bridge.inside(file) is not None
 
 
-def _descriptor(bridge: Bridge, file: Any, mode: str, opener: Callable[[Any, int], int] | None) -> int:
+def _descriptor(bridge: Bridge, file: Any, mode: Mode, opener: Callable[[Any, int], int] | None) -> int:
     if isinstance(file, int):
         return file
-    flags = _ACCESS[_MODES[mode]] | os.O_CLOEXEC
-    if "+" in mode:
+    flags = _ACCESS[mode.kind] | os.O_CLOEXEC
+    if mode.updating:
         flags = flags & ~os.O_WRONLY | os.O_RDWR
     if opener is None:
         return open_descriptor(bridge, _real_os_open, file, flags, 0o666)
@@ -233,21 +257,12 @@ def _check_kind(raw: GatedFile, file: object, *, opened: bool) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), file)
 
 
-def _layers(
-    raw: GatedFile, mode: str, buffering: int, *, encoding: str | None, errors: str | None, newline: str | None
-) -> Any:
+def _buffered(raw: GatedFile, mode: Mode, buffering: int) -> Any:
     if buffering == 0:
+        if not mode.binary:
+            raise ValueError("can't have unbuffered text I/O")
         return raw
     size = BUFFER_BYTES if buffering < 0 or buffering == 1 else buffering
-    if "+" in mode:
-        buffer: Any = io.BufferedRandom(raw, size)
-    elif _MODES[mode] == "r":
-        buffer = io.BufferedReader(raw, size)
-    else:
-        buffer = io.BufferedWriter(raw, size)
-    if "b" in mode:
-        return buffer
-    text = io.TextIOWrapper(buffer, io.text_encoding(encoding), errors, newline, buffering == 1)
-    # The real one sets it so as well; that it is read-only is a fiction of the type.
-    text.mode = mode  # type: ignore[misc]
-    return text
+    if mode.updating:
+        return io.BufferedRandom(raw, size)
+    return io.BufferedReader(raw, size) if mode.kind == "r" else io.BufferedWriter(raw, size)

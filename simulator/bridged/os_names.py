@@ -298,7 +298,7 @@ def utime(
         bridge.changes_outside("utime", path)
         real(path, times, **now, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
     else:
-        bridge.kernel.utime(given, times, ns=ns, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+        bridge.kernel.utime(given, times, **now, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
 
 
 def of_object(operation: str, *, changes: bool = False, writes: bool = False) -> Gated:
