@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cache_core.privileges import permission_bits_stop_us
@@ -23,11 +22,12 @@ from simulator.columns import columns
 from simulator.engine.trace import fingerprint, where_it_parts
 from simulator.errors import DivergenceError, InternalError
 from simulator.exploring.answers import Explored, Replayed
-from simulator.exploring.plan import Plan, check_search, schedule_of
+from simulator.exploring.plan import Plan
+from simulator.exploring.searching import BUDGET_SECONDS, Search
 from simulator.ground.sandbox import Sandbox, default_parent
 from simulator.scenario import Schedule
+from simulator.search.actors_subject import nondeterministic
 from simulator.search.result import INTERRUPTED
-from simulator.search.sampling import Limits, sample
 from simulator.search.verdicts import no_actor_raised
 from simulator.strategies.replay import Replay
 from simulator.token import parse_token
@@ -35,13 +35,14 @@ from simulator.token import parse_token
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 
-    from simulator.search.actors_subject import ActorsSubject
+    from simulator.search.actors_subject import ActorsSubject, ActorsTrial
+    from simulator.search.found import Outcome, Violated
+    from simulator.token import Token
 
 _T = TypeVar("_T")
 
-STRATEGY = "random"
-SCHEDULES = 1000
-BUDGET_SECONDS = 60.0
+# Of what was found; enough to notice an actor that is not the same twice.
+REPLAYS_MAX = 20
 
 _MODES_DO_NOT_BITE = (
     "permission bits do not stop this process (it has root's capabilities): races that need EACCES do not exist here;"
@@ -54,10 +55,11 @@ def explore(
     actors: Sequence[Any],
     oracle: Any = no_actor_raised,
     setup: Callable[[str], object] | None = None,
-    strategy: str = STRATEGY,
-    schedules: int = SCHEDULES,
+    strategy: str | None = None,
+    schedules: int | None = None,
     budget: float = BUDGET_SECONDS,
     seed: int = 0,
+    kills: int = 0,
     faults: Sequence[str] = (),
     sandbox: str | None = None,
     **parameters: float,
@@ -70,13 +72,15 @@ def explore(
         oracle: called after each run with the directory and the results by name (`ActorResult`); raises AssertionError
             or returns a sentence when something is wrong. Several in a list. Without one: that no actor raised.
         setup: called before each run with the fresh directory.
-        strategy: how schedules are drawn: one of `simulator.strategies.SEEDED`.
-        schedules: how many runs at most.
+        strategy: ``dpor`` (all schedules, but for the order of independent steps), or a sampler: one of
+            `simulator.strategies.SEEDED`. Without one: what fits the number of steps.
+        schedules: how many runs at most. Without: as many as there are, or a thousand by a sampler.
         budget: seconds, after which no further run begins.
         seed: of the first run; the others follow.
+        kills: how many actors are killed in a run, at most, each at each of its steps (with ``dpor``): 0 to 2.
         faults: what happens to actors, as ``store-1:3:kill``.
         sandbox: a directory under which runs happen; shared memory where we may write, if not given.
-        parameters: of the strategy: ``switch_probability``, ``start_gap``, ``depth``.
+        parameters: of a sampler: ``switch_probability``, ``start_gap``, ``depth``.
 
     Raises:
         BadInputError: an argument is wrong; an oracle broke; an actor is not the same in two runs of one schedule.
@@ -84,7 +88,7 @@ def explore(
         MachineError: there is no room for a sandbox.
     """
     plan = Plan(actors, oracle, setup, tuple(faults), sandbox)
-    search = _Search(schedule_of(strategy, parameters), Limits(schedules, budget), seed)
+    search = Search(strategy, schedules, budget, seed, kills, parameters)
     return _without_waiting(_explore(plan, search))
 
 
@@ -93,10 +97,11 @@ async def explore_async(
     actors: Sequence[Any],
     oracle: Any = no_actor_raised,
     setup: Callable[[str], object] | None = None,
-    strategy: str = STRATEGY,
-    schedules: int = SCHEDULES,
+    strategy: str | None = None,
+    schedules: int | None = None,
     budget: float = BUDGET_SECONDS,
     seed: int = 0,
+    kills: int = 0,
     faults: Sequence[str] = (),
     sandbox: str | None = None,
     **parameters: float,
@@ -105,7 +110,7 @@ async def explore_async(
     from anyio.lowlevel import checkpoint  # noqa: PLC0415 - who does not wait needs no loop
 
     plan = Plan(actors, oracle, setup, tuple(faults), sandbox)
-    search = _Search(schedule_of(strategy, parameters), Limits(schedules, budget), seed)
+    search = Search(strategy, schedules, budget, seed, kills, parameters)
     return await _explore(plan, search, checkpoint)
 
 
@@ -135,31 +140,45 @@ def replay(
     return _without_waiting(_replay(token, Plan(actors, oracle, setup, tuple(faults), sandbox)))
 
 
-@dataclass(frozen=True)
-class _Search:
-    """How it is to be explored."""
-
-    schedule: Schedule
-    limits: Limits
-    seed: int
-
-
-async def _explore(plan: Plan, search: _Search, pause: Callable[[], Awaitable[object]] | None = None) -> Explored:
+async def _explore(plan: Plan, search: Search, pause: Callable[[], Awaitable[object]] | None = None) -> Explored:
     plan.check()
-    check_search(search.schedule, search.limits)
+    search.check()
     with _ground(plan.sandbox) as sandbox, names_in_place():
         subject = plan.subject(sandbox, search.schedule)
         subject.pause = pause
         await subject.check_repeats(search.seed)
-        found = await sample(subject, search.schedule, search.limits, first_seed=search.seed)
+        found = await search.run(subject)
         if found.ended == INTERRUPTED:
             raise KeyboardInterrupt
         notes = _notes(sandbox, subject)
-        if not found.violations:
-            return Explored(found, notes, "", "")
-        token = found.violations[0].shown.token
-        shown = await subject.trial(0, strategy=Replay(parse_token(token).segments))
-    return Explored(found, notes, columns(subject.actors, shown.storm), plan.line(token))
+        # Whatever is told is made once more: a token that does not replay is worse than none.
+        kinds: list[Violated | Outcome] = [*found.violations, *found.outcomes]
+        shown = [item.shown.token for item in kinds[:REPLAYS_MAX]]
+        trials = [await _again(subject, token) for token in shown]
+    if not found.violations:
+        return Explored(found, notes, "", "")
+    return Explored(found, notes, columns(subject.actors, trials[0].storm), plan.line(shown[0]))
+
+
+async def _again(subject: ActorsSubject, text: str) -> ActorsTrial:
+    """A run of this exploration, made again.
+
+    Raises:
+        BadInputError: it cannot be, so an actor is not the same twice.
+    """
+    token = parse_token(text)
+    try:
+        trial = await subject.trial(token.seed, strategy=Replay(token.segments))
+    except DivergenceError as error:
+        raise nondeterministic(None, error.message) from error
+    if fingerprint(trial.storm) != token.trace:
+        raise nondeterministic(None, _where(trial, token))
+    return trial
+
+
+def _where(trial: ActorsTrial, token: Token) -> str:
+    first, last = where_it_parts(trial.storm, token.trace)
+    return f"the first step that differs is between {first} and {last} of {token.trace.steps}"
 
 
 async def _replay(text: str, plan: Plan) -> Replayed:
@@ -173,12 +192,11 @@ async def _replay(text: str, plan: Plan) -> Replayed:
             )
         trial = await subject.trial(token.seed, strategy=Replay(token.segments))
         if fingerprint(trial.storm) != token.trace:
-            first, last = where_it_parts(trial.storm, token.trace)
             raise DivergenceError(
                 "divergence",
                 text,
-                f"the run is not the one of the token: the first step that differs is between {first} and {last} of"
-                f" {token.trace.steps}; the actors, the setup or the version of Python or cachestorm are others",
+                f"the run is not the one of the token: {_where(trial, token)}; the actors, the setup or the version of"
+                " Python or cachestorm are others",
             )
     return Replayed(text, trial.results, trial.violations, columns(subject.actors, trial.storm), tuple(trial.storm))
 

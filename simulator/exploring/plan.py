@@ -1,4 +1,4 @@
-"""What is given to an exploration of actors, read and checked: the actors and their names, oracles, faults, limits.
+"""What is given to an exploration of actors, read and checked: the actors with their names, oracles, setup, faults.
 
 An actor without a name is called after its function. In a token an actor is known by its initial and its number
 (`simulator.schedule`), so where two initials are the same, numbers are added: ``writer-1, writer-2, reader``.
@@ -8,28 +8,24 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simulator.bridged.actors import read_function
 from simulator.engine.faults import parse_fault
 from simulator.errors import BadInputError
-from simulator.scenario import Schedule
 from simulator.schedule import code_of
 from simulator.search.actors_subject import ActorsSubject
-from simulator.search.sampling import check_explorable
 from simulator.search.verdicts import OracleOfUser, no_actor_raised
-from simulator.strategies import SEEDED, STRATEGIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from simulator.bridged.actors import Function
     from simulator.engine.faults import Fault
     from simulator.ground.sandbox import Sandbox
-    from simulator.search.sampling import Limits
+    from simulator.scenario import Schedule
 
-_PARAMETERS = ("switch_probability", "start_gap", "depth")
 _NAME = re.compile(r"[a-z][a-z0-9_]*(-[0-9]+)?", re.ASCII)
 
 
@@ -131,39 +127,3 @@ def _word(function: Any) -> str:
 def _source(given: Any) -> str:
     name = getattr(given, "__name__", "")
     return name if name.isidentifier() else "..."
-
-
-def schedule_of(strategy: str, parameters: Mapping[str, float]) -> Schedule:
-    """By which actors move.
-
-    Raises:
-        BadInputError: a parameter is none.
-    """
-    for name in parameters:
-        if name not in _PARAMETERS:
-            raise BadInputError(
-                "bad-parameter", name, f"there is no argument '{name}'; strategies take {', '.join(_PARAMETERS)}"
-            )
-    return replace(Schedule(strategy), **parameters)  # type: ignore[arg-type]
-
-
-def check_search(schedule: Schedule, limits: Limits) -> None:
-    """Refuse what explores nothing.
-
-    Raises:
-        BadInputError: it does not.
-    """
-    strategy = schedule.strategy
-    if strategy not in STRATEGIES:
-        raise BadInputError(
-            "bad-strategy", strategy, f"there is no strategy '{strategy}'; choose one of {', '.join(SEEDED)}"
-        )
-    check_explorable(strategy)
-    if limits.schedules < 1:
-        raise BadInputError(
-            "bad-schedules", str(limits.schedules), f"schedules is {limits.schedules}; at least one run"
-        )
-    if not limits.budget_seconds > 0:
-        raise BadInputError(
-            "bad-budget", str(limits.budget_seconds), f"budget is {limits.budget_seconds} s; give some time"
-        )

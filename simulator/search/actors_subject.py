@@ -137,6 +137,11 @@ class ActorsSubject:
         self._length: int | None = None
 
     @property
+    def victims(self) -> tuple[str, ...]:
+        """As `Subject.victims`: everybody."""
+        return self.actors
+
+    @property
     def digest(self) -> str:
         """Of the names of the actors and of the faults: what the functions do, a replay finds out."""
         decides = (_REVISION, self.actors, tuple(map(str, self._faults)))
@@ -247,12 +252,13 @@ class ActorsSubject:
             )
 
 
-def nondeterministic(actor: str, difference: str) -> BadInputError:
-    """An actor that is not the same twice."""
+def nondeterministic(actor: str | None, difference: str) -> BadInputError:
+    """An actor that is not the same twice; None: one of them."""
+    who = "an actor" if actor is None else f"actor '{actor}'"
     return BadInputError(
         "nondeterministic-actor",
-        actor,
-        f"actor '{actor}' is not the same in two runs of one schedule: {difference}; pin what it takes from elsewhere"
+        actor or "",
+        f"{who} is not the same in two runs of one schedule: {difference}; pin what it takes from elsewhere"
         " (datetime.now, hashes of strings, addresses, state that outlives a run)",
     )
 

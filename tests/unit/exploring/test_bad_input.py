@@ -50,6 +50,8 @@ CASES = {
     "no time": ({"budget": 0}, "budget is 0 s"),
     "no strategy": ({"strategy": "dfs"}, "there is no strategy 'dfs'; choose one of"),
     "a strategy of one schedule": ({"strategy": "round-robin"}, "makes one schedule only"),
+    "three kills": ({"kills": 3}, "kills is 3; 0 to 2, with strategy 'dpor'"),
+    "kills by a sampler": ({"kills": 1, "strategy": "random"}, "kills is 1; 0 to 2, with strategy 'dpor'"),
     "an argument that is none": ({"dept": 3}, "there is no argument 'dept'"),
     "a fault that is none": ({"faults": ["put:x"]}, "fault 'put:x' is not ACTOR"),
     "a fault of nobody": ({"faults": ["putt:1:kill"]}, "is of 'putt'; there is get, put"),

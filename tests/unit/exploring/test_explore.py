@@ -14,10 +14,10 @@ import anyio.lowlevel
 import pytest
 
 import simulator
-from simulator.errors import DivergenceError
+from simulator.errors import BadInputError, DivergenceError
 from tests.support.caches import add_one, counter_at_zero, get, put, put_whole
 
-HUNDRED = {"schedules": 100}
+SAMPLED = {"strategy": "random", "schedules": 60}
 
 
 def add_without_kernel(directory):
@@ -33,25 +33,25 @@ def is_two(directory):
 
 
 def test_a_race_is_found_and_told(tmp_path):
-    found = simulator.explore(actors=[put, put, get], sandbox=str(tmp_path), **HUNDRED)
+    found = simulator.explore(actors=[put, put, get], sandbox=str(tmp_path), **SAMPLED)
     with pytest.raises(AssertionError) as caught:
         found.assert_holds()
     message = str(caught.value)
-    assert re.match(r"put-\d raised FileNotFoundError.*answer\.part.*\(in \d+ of 100 runs\)\n", message)
+    assert re.match(r"put-\d raised FileNotFoundError.*answer\.part.*\(in \d+ of 60 runs\)\n", message)
     assert "rename answer.part to answer.json -> ENOENT" in message
     assert "step  put-1" in message
     assert "\n    simulator.replay('cs1.actors." in message
     assert message.endswith("', actors=[put, put, get]).assert_holds()")
     assert not found.holds
     assert not found.complete
-    assert found.runs == 100
-    assert sum(outcome.count for outcome in found.outcomes) == 100
+    assert found.runs == 60
+    assert sum(outcome.count for outcome in found.outcomes) == 60
     assert os.listdir(tmp_path) == []
 
 
 def test_the_line_of_the_message_replays_it():
     found = simulator.explore(
-        actors=[add_without_kernel, ("other", add_without_kernel)], oracle=is_two, setup=counter_at_zero, **HUNDRED
+        actors=[add_without_kernel, ("other", add_without_kernel)], oracle=is_two, setup=counter_at_zero, **SAMPLED
     )
     with pytest.raises(AssertionError, match="an addition is lost") as caught:
         found.assert_holds()
@@ -64,19 +64,66 @@ def test_the_line_of_the_message_replays_it():
 
 
 def test_what_holds_is_said_with_its_bound():
-    found = simulator.explore(actors=[put_whole, put_whole, get], **HUNDRED)
+    found = simulator.explore(actors=[put_whole, put_whole, get])
     found.assert_holds()
     assert found.holds
-    assert (
-        found.told()
-        == "no violation in 100 runs; sampled by random, seeds 0 to 99; ended after 100 schedules, as asked"
-    )
+    assert found.complete
+    # The two renames and the open of the reader, in any order.
+    assert found.told().startswith("no violation in 6 runs; complete: all inequivalent interleavings of actors (")
+    assert found.told().endswith("; actors that meet in the file system alone")
+
+
+def test_a_sample_says_what_it_is():
+    found = simulator.explore(actors=[put_whole, get], strategy="pct", depth=2, schedules=5)
+    told = "no violation in 5 runs; sampled by pct (depth 2), seeds 0 to 4; ended after 5 schedules, as asked"
+    assert found.told() == told
+    assert not found.complete
+
+
+def test_actors_that_make_many_steps_are_sampled_unless_somebody_says_otherwise():
+    def many(directory):
+        for number in range(30):
+            os.mkdir(f"{directory}/{number}-{os.getpid()}")
+
+    assert simulator.explore(actors=[many, many], schedules=3).bound.startswith("sampled by random")
+    assert simulator.explore(actors=[many, many], strategy="dpor").runs == 1
+
+
+@pytest.mark.parametrize("kills", [1, 2])
+def test_kills_at_every_step(kills):
+    found = simulator.explore(actors=[put_whole, put_whole], kills=kills, oracle=lambda directory: None)
+    ends = {item.signature for item in found.outcomes}
+    assert found.complete
+    assert {"put_whole-1 ok, put_whole-2 ok", "put_whole-1 killed, put_whole-2 ok"} <= ends
+    assert ("put_whole-1 killed, put_whole-2 killed" in ends) == (kills == 2)
+
+
+@pytest.mark.slow
+def test_dpor_finds_what_a_large_sample_finds():
+    complete = simulator.explore(actors=[put, put, get])
+    sampled = simulator.explore(actors=[put, put, get], strategy="random", schedules=500)
+    assert complete.complete
+    assert {item.signature for item in sampled.outcomes} <= {item.signature for item in complete.outcomes}
+
+
+def test_an_actor_that_differs_later_is_found_by_the_search():
+    count = [0]
+
+    def turns(directory):
+        count[0] += 1
+        os.mkdir(f"{directory}/a")
+        if count[0] > 4:
+            os.mkdir(f"{directory}/b")
+        os.listdir(directory)
+
+    with pytest.raises(BadInputError, match="an actor is not the same in two runs of one schedule"):
+        simulator.explore(actors=[turns, ("x", get), ("y", lambda directory: os.mkdir(f"{directory}/y"))])
 
 
 @pytest.mark.parametrize("strategy", ["random", "sticky", "pct"])
 def test_functions_that_take_the_kernel(strategy):
     found = simulator.explore(
-        actors=[add_one, add_one], oracle=is_two, setup=counter_at_zero, strategy=strategy, start_gap=1, **HUNDRED
+        actors=[add_one, add_one], oracle=is_two, setup=counter_at_zero, strategy=strategy, start_gap=1, schedules=60
     )
     assert {item.violation.oracle for item in found.violations} <= {"is_two"}
     assert len(found.outcomes) > 2
@@ -86,12 +133,12 @@ def test_coroutine_functions():
     async def look(kernel, directory):
         return len(await kernel.listdir(directory))
 
-    found = simulator.explore(actors=[put_whole, look], **HUNDRED)
+    found = simulator.explore(actors=[put_whole, look], **SAMPLED)
     assert {"look ok -> 0", "look ok -> 1"} <= {part for item in found.outcomes for part in item.signature.split(", ")}
 
 
 def test_same_seeds_same_findings():
-    one, two = (simulator.explore(actors=[put, get, put], seed=5, **HUNDRED) for _ in range(2))
+    one, two = (simulator.explore(actors=[put, get, put], seed=5, **SAMPLED) for _ in range(2))
     assert one.outcomes == two.outcomes
     assert one.told() == two.told()
 
@@ -130,7 +177,7 @@ def test_results_are_given_to_the_oracle():
     def judge(directory, results):
         seen.append((sorted(os.listdir(directory)), results["put_whole"].ok, results["get"].value))
 
-    simulator.explore(actors=[put_whole, get], oracle=[judge, lambda directory: None], **HUNDRED)
+    simulator.explore(actors=[put_whole, get], oracle=[judge, lambda directory: None], **SAMPLED)
     assert all(names == ["answer.json"] and ok for names, ok, _ in seen)
     assert {str(value) for *_, value in seen} == {"None", "[42]"}
 
@@ -139,7 +186,7 @@ def test_a_sentence_is_a_violation_without_its_numbers():
     def judge(directory, results):
         return f"it has {len(os.listdir(directory))} names" if results["get"].value is None else None
 
-    found = simulator.explore(actors=[put_whole, get], oracle=judge, **HUNDRED)
+    found = simulator.explore(actors=[put_whole, get], oracle=judge, **SAMPLED)
     (violated,) = found.violations
     assert violated.violation.signature == "judge:it has N names"
     assert violated.violation.sentence == "it has 1 names"
@@ -160,7 +207,7 @@ def test_deadlock_is_a_violation():
             kernel.flock(fd, fcntl.LOCK_EX)
 
     actors = [(f"{name}-1", functools.partial(locks, first=name, second=other)) for name, other in ("ab", "ba")]
-    found = simulator.explore(actors=actors, **HUNDRED)
+    found = simulator.explore(actors=actors, **SAMPLED)
     assert found.violations[0].violation.oracle == "deadlock"
     assert "a-1 waits for b, held by b-1" in found.violations[0].violation.sentence
 
@@ -179,7 +226,7 @@ def test_exit_is_the_end_of_an_actor():
 
 
 def test_a_replay_of_other_code_says_where_it_parts():
-    token = simulator.explore(actors=[put, put], **HUNDRED).violations[0].shown.token
+    token = simulator.explore(actors=[put, put], **SAMPLED).violations[0].shown.token
 
     def put_elsewhere(directory):
         put_whole(directory)
