@@ -119,7 +119,8 @@ class OracleOfUser:
             said = self._function(*(directory, results)[: self._arguments])
         except AssertionError as error:
             where = _line_of(error.__traceback__)
-            sentence = str(error).replace(f"{directory}/", "") or "an assertion does not hold"
+            # What pytest adds below the first line has addresses in it.
+            sentence = str(error).partition("\n")[0].replace(f"{directory}/", "") or "an assertion does not hold"
             return [Violation(self.name, f"{self.name}:{where}", sentence)]
         except Exception as error:
             raise OracleError(self.name, error) from error
