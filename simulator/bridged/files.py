@@ -60,7 +60,8 @@ def _read_mode(mode: str) -> Mode | None:
     return Mode(kinds.pop(), "+" in mode, "b" in mode) if sane else None
 
 
-_real_fstat, _real_lseek, _real_os_open, _real_isatty = os.fstat, os.lseek, os.open, os.isatty
+# Here `os` has what stands for these.
+_real_fstat, _real_ftruncate, _real_lseek, _real_os_open = os.fstat, os.ftruncate, os.lseek, os.open
 
 
 class GatedFile(io.RawIOBase):
@@ -152,7 +153,7 @@ class GatedFile(io.RawIOBase):
         """One call."""
         self._require(self._writes, "writing")
         length = self.tell() if size is None else size
-        self._bridge.kernel.step("ftruncate", self._fd, os.ftruncate, (self._fd, length), changes=True)
+        self._bridge.kernel.step("ftruncate", self._fd, _real_ftruncate, (self._fd, length), changes=True)
         return length
 
     def close(self) -> None:
