@@ -66,6 +66,7 @@ from simulator.exploration.keys import (
     meta,
     mode,
 )
+from simulator.exploration.plain_rules import PlainRules
 from simulator.exploration.tree import DIRECTORY, FILE, LINK, Node, Place, Tree, is_denied
 from simulator.ground.stage import CACHE
 
@@ -99,7 +100,7 @@ def footprints(steps: Iterable[RawStep], start: Start | None = None) -> list[Foo
     return [follower.follow(step) for step in steps]
 
 
-class Follower:
+class Follower(PlainRules):
     """Follows a run and says of each step what it touched. Arguments as `footprints` and `Tree`."""
 
     def __init__(self, start: Start | None = None, cache: str = CACHE) -> None:
@@ -118,9 +119,9 @@ class Follower:
             LIST_PATH: self._list, LIST_DESCRIPTOR: self._list_descriptor,
             "chmod": self._chmod, "fchmod": self._fchmod, "fchown": self._fchown, "utime": self._utime,
             "read": self._read, "write": self._write, "close": self._close, "flock": self._flock,
-            "access": self._access, "listxattr": self._look, "getxattr": self._look, "setxattr": self._change,
-            "removexattr": self._change, "chown": self._change, "truncate": self._cut, "ftruncate": self._write,
-            "pread": self._read, "pwrite": self._write, "sendfile": self._send, "fsync": self._nothing,
+            "access": self.asked, "listxattr": self.looked, "getxattr": self.looked, "setxattr": self.changed,
+            "removexattr": self.changed, "chown": self.changed, "truncate": self.cut, "ftruncate": self._write,
+            "pread": self._read, "pwrite": self._write, "sendfile": self.sent, "fsync": self._nothing,
             "dup": self._copy, "mount-id": self._nothing, KILL: self._end, "exit": self._end,
         }  # fmt: skip
 
@@ -421,15 +422,6 @@ class Follower:
         for node in self._of(step):
             self._touch(listing(node.number), READ)
 
-    def _look(self, step: Step) -> None:
-        for node in self._either(step):
-            self._touch(meta(node.number), READ)
-
-    def _access(self, step: Step) -> None:
-        # It says no, and not why.
-        self._denied = step.detail is not True
-        self._look(step)
-
     # Modes and times.
 
     def _chmod(self, step: Step) -> None:
@@ -463,22 +455,7 @@ class Follower:
             if node.kind != DIRECTORY:
                 self._touch(data(node.number), WRITE)
 
-    def _change(self, step: Step) -> None:
-        for node in self._either(step):
-            self._touch(meta(node.number), READ if step.errno is not None else WRITE)
-
     # Descriptors.
-
-    def _cut(self, step: Step) -> None:
-        self._look(step)
-        if step.errno is None:
-            for node in self._either(step):
-                self._touch(data(node.number), WRITE)
-                node.empty = False
-
-    def _send(self, step: Step) -> None:
-        self._read(step)
-        self._write(step._replace(path=step.target or ""))
 
     def _read(self, step: Step) -> None:
         for node in self._of(step):
