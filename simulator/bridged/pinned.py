@@ -19,6 +19,7 @@ from __future__ import annotations
 import random
 import tempfile
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from simulator.engine.clock import LOGICAL_EPOCH
@@ -50,14 +51,23 @@ class Pinned:
 
     def __init__(self, index: int, steps: Sequence[object]) -> None:
         self.pid = FIRST_PID + index
-        self.random = random.Random(f"actor {index}")
         self.names: Iterator[str] = self._names()
         self.sleeps = 0
-        self._bytes = random.Random(f"bytes of actor {index}")
         self._index = index
         self._steps = steps
         self._looks = 0
         self._slept = 0.0
+
+    # Seeding takes as long as a few steps, and few actors ask.
+
+    @cached_property
+    def drawn(self) -> random.Random:
+        """What stands for the generator that a process has of its own."""
+        return random.Random(f"actor {self._index}")
+
+    @cached_property
+    def _bytes(self) -> random.Random:
+        return random.Random(f"bytes of actor {self._index}")
 
     def random_bytes(self, size: int) -> bytes:
         """As many of them."""
@@ -110,7 +120,7 @@ def _random_bytes(bridge: Bridge, real: Callable[..., Any], size: int, /, flags:
 def _drawn(name: str) -> Callable[..., Any]:
     def call(bridge: Bridge, real: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
         del real
-        return getattr(bridge.pinned.random, name)(*arguments, **keywords)
+        return getattr(bridge.pinned.drawn, name)(*arguments, **keywords)
 
     return call
 
