@@ -119,10 +119,7 @@ class Follower(PlainRules):
             LIST_PATH: self._list, LIST_DESCRIPTOR: self._list_descriptor,
             "chmod": self._chmod, "fchmod": self._fchmod, "fchown": self._fchown, "utime": self._utime,
             "read": self._read, "write": self._write, "close": self._close, "flock": self._flock,
-            "access": self.asked, "listxattr": self.looked, "getxattr": self.looked, "setxattr": self.changed,
-            "removexattr": self.changed, "chown": self.changed, "truncate": self.cut, "ftruncate": self._write,
-            "pread": self._read, "pwrite": self._write, "sendfile": self.sent, "fsync": self._nothing,
-            "dup": self._copy, "mount-id": self._nothing, KILL: self._end, "exit": self._end,
+            "dup": self._copy, "mount-id": self._nothing, KILL: self._end, "exit": self._end, **self.plain(),
         }  # fmt: skip
 
     def follow(self, raw: RawStep) -> Footprint:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from simulator.exploration.keys import READ, WRITE, Key, data, meta, mode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from simulator.engine.trace import Step
     from simulator.exploration.tree import Node
 
@@ -32,35 +34,46 @@ class PlainRules:
     def _write(self, step: Step) -> None:
         raise NotImplementedError
 
-    def looked(self, step: Step) -> None:
+    def plain(self) -> dict[str, Callable[[Step], None]]:
+        """By operation."""
+        return {
+            "access": self._asked, "listxattr": self._looked, "getxattr": self._looked, "setxattr": self._changed,
+            "removexattr": self._changed, "chown": self._changed, "truncate": self._cut, "ftruncate": self._write,
+            "pread": self._read, "pwrite": self._write, "sendfile": self._sent, "fsync": self._flushed,
+        }  # fmt: skip
+
+    def _looked(self, step: Step) -> None:
         """At its attributes."""
         for node in self._either(step):
             self._touch(mode(node.number), READ)
             self._touch(meta(node.number), READ)
 
-    def asked(self, step: Step) -> None:
+    def _asked(self, step: Step) -> None:
         """Whether it may be used."""
         self._denied = step.detail is not True
-        self.looked(step)
+        self._looked(step)
 
-    def changed(self, step: Step) -> None:
+    def _changed(self, step: Step) -> None:
         """Owner or attributes."""
         if step.errno is not None:
-            self.looked(step)
+            self._looked(step)
             return
         for node in self._either(step):
             self._touch(mode(node.number), WRITE)
             self._touch(meta(node.number), WRITE)
 
-    def cut(self, step: Step) -> None:
+    def _cut(self, step: Step) -> None:
         """To a length, by its path."""
-        self.looked(step)
+        self._looked(step)
         if step.errno is None:
             for node in self._either(step):
                 self._touch(data(node.number), WRITE)
                 node.empty = False
 
-    def sent(self, step: Step) -> None:
+    def _flushed(self, step: Step) -> None:
+        """What is on the disk is nobody's to see."""
+
+    def _sent(self, step: Step) -> None:
         """From one descriptor to another."""
         self._read(step)
         self._write(step._replace(path=step.target or ""))
