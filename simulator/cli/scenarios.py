@@ -15,7 +15,7 @@ from simulator.naming import known_name
 from simulator.scenario import BUILDS_MAX
 from simulator.scenario_file import cache_lock_default, check_fault, load_scenario
 from simulator.strategies import SAMPLERS
-from simulator.strategies.pct import DEPTH, DEPTH_MAX
+from simulator.strategies.pct import DEPTH_MAX
 
 if TYPE_CHECKING:
     from simulator.cli.overrides import Overrides
@@ -82,7 +82,7 @@ def _with_strategy(schedule: Schedule, strategy: str | None, depth: int | None) 
     """The same parameters under another strategy; the depth goes with one of them."""
     if strategy is not None:
         strategy = known_name("strategy", strategy, SAMPLERS)
-        schedule = replace(schedule, strategy=strategy, depth=schedule.depth if strategy == "pct" else DEPTH)
+        schedule = schedule.under(strategy)
     if depth is None:
         return schedule
     if schedule.strategy != "pct":

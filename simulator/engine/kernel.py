@@ -26,7 +26,7 @@ from simulator.engine.gate import EVENT
 from simulator.engine.listing import sorted_entries
 from simulator.engine.paths import Relative
 from simulator.engine.quiet import KINDS, quiet_calls
-from simulator.engine.step import UNLOCK, StallRequested, Stepper
+from simulator.engine.step import EXCLUSIVE, SHARED, UNLOCK, StallRequested, Stepper
 from simulator.engine.trace import CREATIONS, LIST_DESCRIPTOR, LIST_PATH
 from simulator.errors import ActorKilled
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from simulator.engine.gate import Gate
     from simulator.engine.paths import Paths
 
-_LOCK_NAMES = {fcntl.LOCK_SH: "shared", fcntl.LOCK_EX: "exclusive", fcntl.LOCK_UN: UNLOCK}
+_LOCK_NAMES = {fcntl.LOCK_SH: SHARED, fcntl.LOCK_EX: EXCLUSIVE, fcntl.LOCK_UN: UNLOCK}
 
 
 def _at(dir_fd: int | None) -> dict[str, Any] | None:
@@ -198,7 +198,7 @@ class Calls(Stepper):
         """As `Kernel.flock`; one that would block takes the actor out until the lock is released."""
         name = _LOCK_NAMES[operation & ~fcntl.LOCK_NB]
         call: Call = (
-            "flock", self._of(fd), name, None, self._locked, REAL.flock, (fd, operation | fcntl.LOCK_NB), None
+            "flock", self._of(fd), name, None, self._locked, self._ask_for_lock, (fd, operation | fcntl.LOCK_NB), None
         )  # fmt: skip
         waits = not operation & (fcntl.LOCK_NB | fcntl.LOCK_UN)
         return self._make_blocking(call) if waits else self._make(call)
@@ -344,7 +344,7 @@ class GatedKernel(Calls):
                 return self._make(call)
             except BlockingIOError:
                 self._actor.steps -= 1
-                self._actor.vain = len(self._gate.steps) - 1
+                self._waited()
                 self._suspend(self._gate.block(self._actor, call[1]))
 
     def stand_still(self) -> None:
@@ -362,6 +362,8 @@ class GatedKernel(Calls):
         """Wait for `tell`. May return without one: look whether what was waited for is there."""
         if self._actor.dead:
             raise ActorKilled(self._actor.name)
+        # Its last call is made, and what it will do when it is told, nobody knows.
+        self._actor.pending = None
         self._suspend(self._gate.block(self._actor, EVENT + event))
         if self._actor.dead:
             raise ActorKilled(self._actor.name)
@@ -380,6 +382,8 @@ class GatedKernel(Calls):
         for fd, path in list(self._actor.descriptors.items()):
             copy = numbers[fd] = self._make(("dup", path, heir.name, None, None, os.dup, (fd,), None))
             heir.descriptors[copy] = path
+            everybody = heir.copies[copy] = self._actor.copies.setdefault(fd, [(self._actor, fd)])
+            everybody.append((heir, copy))
             if fd in self._actor.locks:
                 heir.locks[copy] = self._actor.locks[fd]
         return numbers
@@ -419,5 +423,5 @@ class AsyncGatedKernel(Calls):
                 return await self._make(call)
             except BlockingIOError:
                 self._actor.steps -= 1
-                self._actor.vain = len(self._gate.steps) - 1
+                self._waited()
                 await self._suspend(self._gate.block(self._actor, call[1]))

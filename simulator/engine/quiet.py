@@ -229,10 +229,10 @@ def _write(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
 
 def _close(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
     name, pop, _, descriptors, record, failed, _ = hand
-    real, ordinary, locks = REAL.close, kernel.close, kernel.locks
+    real, ordinary, locks, copies = REAL.close, kernel.close, kernel.locks, kernel.copies
 
     def close(fd: int) -> Any:
-        if locks:
+        if locks or copies:
             return ordinary(fd)
         try:
             phase = pop()

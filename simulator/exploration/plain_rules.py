@@ -34,12 +34,15 @@ class PlainRules:
     def _write(self, step: Step) -> None:
         raise NotImplementedError
 
+    def _nothing(self, step: Step) -> None:
+        raise NotImplementedError
+
     def plain(self) -> dict[str, Callable[[Step], None]]:
         """By operation."""
         return {
             "access": self._asked, "listxattr": self._looked, "getxattr": self._looked, "setxattr": self._changed,
             "removexattr": self._changed, "chown": self._changed, "truncate": self._cut, "ftruncate": self._write,
-            "pread": self._read, "pwrite": self._write, "sendfile": self._sent, "fsync": self._flushed,
+            "pread": self._read, "pwrite": self._write, "sendfile": self._sent, "fsync": self._nothing,
         }  # fmt: skip
 
     def _looked(self, step: Step) -> None:
@@ -69,9 +72,6 @@ class PlainRules:
             for node in self._either(step):
                 self._touch(data(node.number), WRITE)
                 node.empty = False
-
-    def _flushed(self, step: Step) -> None:
-        """What is on the disk is nobody's to see."""
 
     def _sent(self, step: Step) -> None:
         """From one descriptor to another."""

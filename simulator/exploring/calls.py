@@ -146,7 +146,7 @@ async def _explore(plan: Plan, search: Search, pause: Callable[[], Awaitable[obj
     with _ground(plan.sandbox) as sandbox, names_in_place():
         subject = plan.subject(sandbox, search.schedule)
         subject.pause = pause
-        await subject.check_repeats(search.seed)
+        await subject.check(search.seed)
         found = await search.run(subject)
         if found.ended == INTERRUPTED:
             raise KeyboardInterrupt
@@ -170,9 +170,9 @@ async def _again(subject: ActorsSubject, text: str) -> ActorsTrial:
     try:
         trial = await subject.trial(token.seed, strategy=Replay(token.segments))
     except DivergenceError as error:
-        raise nondeterministic(None, error.message) from error
+        raise nondeterministic(error.message) from error
     if fingerprint(trial.storm) != token.trace:
-        raise nondeterministic(None, _where(trial, token))
+        raise nondeterministic(_where(trial, token))
     return trial
 
 

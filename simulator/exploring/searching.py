@@ -116,5 +116,5 @@ class Search:
         except InternalError as error:
             if error.kind != "nondeterminism":
                 raise
-            raise nondeterministic(None, error.message) from error
+            raise nondeterministic(error.message) from error
         return replace(found, bound=found.bound + _ONLY_FILES)

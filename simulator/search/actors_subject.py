@@ -29,16 +29,17 @@ from simulator.engine.gate import PRUNED, Gate
 from simulator.engine.paths import Paths
 from simulator.engine.randomness import Randomness
 from simulator.engine.trace import errno_name, fingerprint
-from simulator.errors import BadInputError, MachineError, PrunedRunError, UngatedCallError
+from simulator.errors import BadInputError, MachineError, PrunedRunError, StuckActorError, UngatedCallError
 from simulator.exploration.start import observe
 from simulator.ground.stage import CACHE
 from simulator.hosts.bare import BareHost
 from simulator.orchestrator import umasked
 from simulator.schedule import format_segments, segments_of
-from simulator.search.determinism import first_difference
+from simulator.search.repeats import check_repeats
 from simulator.search.verdicts import OracleError, OracleOfUser, deadlocked, no_actor_raised, result_of
 from simulator.strategies import STRATEGIES
 from simulator.token import Token
+from simulator.watchdog import SECONDS, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -153,6 +154,7 @@ class ActorsSubject:
         Raises:
             BadInputError: an oracle broke.
             UngatedCallError: an actor made a call that no gate can stand before.
+            StuckActorError: an actor computes for ever.
             DivergenceError: a schedule could not be followed.
         """
         if self.pause is not None:
@@ -176,16 +178,15 @@ class ActorsSubject:
             self._length = (await self._play(0, alone, (), judged=False)).steps
         return self._length
 
-    async def check_repeats(self, seed: int) -> None:
+    async def check(self, seed: int) -> None:
         """Make one run twice.
 
         Raises:
-            BadInputError: an actor did something else the second time, though the schedule was the same.
+            NondeterminismError: an actor did something else the second time, though the schedule was the same.
+            BadInputError: there is nothing to interleave.
         """
         once = await self.trial(seed)
-        parts = first_difference(once.storm, (await self.trial(seed)).storm)
-        if parts is not None:
-            raise nondeterministic(*parts)
+        await check_repeats(self, once)
         if not once.storm:
             raise BadInputError(
                 "no-calls",
@@ -219,9 +220,11 @@ class ActorsSubject:
             parties = [party_of(function, actor, run) for function, actor in zip(self._functions, actors, strict=True)]
             strategy.begin(actors, steps, Randomness(seed, "schedule"))
             gate = Gate(strategy, actors, steps)
-            with watched(run.watch), _no_collection():
+            with Watchdog(gate, SECONDS) as dog, watched(run.watch), _no_collection():
                 await BareHost(gate, Paths(root, CACHE), LogicalTimes()).run(parties)
             strategy.end()
+            if dog.stuck is not None:
+                raise StuckActorError(dog.stuck, dog.seconds, dog.where, dog.stack)
             self._check(gate, run.watch)
             results = {party.actor.name: result_of(party) for party in parties}
             violations = deadlocked(gate.deadlock)
@@ -252,13 +255,12 @@ class ActorsSubject:
             )
 
 
-def nondeterministic(actor: str | None, difference: str) -> BadInputError:
-    """An actor that is not the same twice; None: one of them."""
-    who = "an actor" if actor is None else f"actor '{actor}'"
+def nondeterministic(difference: str) -> BadInputError:
+    """A run that was told cannot be made again."""
     return BadInputError(
         "nondeterministic-actor",
-        actor or "",
-        f"{who} is not the same in two runs of one schedule: {difference}; pin what it takes from elsewhere"
+        "",
+        f"an actor is not the same in two runs of one schedule: {difference}; pin what it takes from elsewhere"
         " (datetime.now, hashes of strings, addresses, state that outlives a run)",
     )
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from simulator.cast import party_names
 from simulator.engine.faults import KILL, Fault
 from simulator.exploration.start import observe
 from simulator.ground.stage import CACHE
 from simulator.identity import scenario_digest, token_of
-from simulator.orchestrator import UMASK, Options, length_alone, party_names, run, stage_of
+from simulator.orchestrator import UMASK, Options, length_alone, run, stage_of
 from simulator.signature import signature
 from simulator.sometimes import counters, happened
+from simulator.watchdog import SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -157,6 +159,7 @@ class ScenarioSubject:
         kills: whether a search kills actors.
         interrupted: asked before each step; true raises KeyboardInterrupt.
         real_cleaners: those of the scenario's cleaners that are real programs.
+        watchdog_seconds: how long an actor may compute without a step; 0: as long as it likes.
     """
 
     def __init__(
@@ -167,6 +170,7 @@ class ScenarioSubject:
         kills: bool = False,
         interrupted: Callable[[], bool] = bool,
         real_cleaners: RealCleaning | None = None,
+        watchdog_seconds: float = SECONDS,
     ) -> None:
         self.scenario = scenario
         self.name = scenario.name
@@ -175,7 +179,13 @@ class ScenarioSubject:
         killed = Fault("", 0, "", 0, KILL)
         self.counters = counters(scenario if not kills else replace(scenario, faults=(*scenario.faults, killed)))
         self._sandbox = sandbox
-        self._options = Options(interrupted=interrupted, bare=True, real_cleaners=real_cleaners, token=False)
+        self._options = Options(
+            interrupted=interrupted,
+            bare=True,
+            real_cleaners=real_cleaners,
+            token=False,
+            watchdog_seconds=watchdog_seconds,
+        )
 
     async def trial(
         self, seed: int, *, strategy: Strategy | None = None, kills: tuple[Fault, ...] = ()

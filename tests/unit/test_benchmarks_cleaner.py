@@ -333,10 +333,11 @@ def test_the_first_removal_of_any_process_is_found_in_a_log():
 
 def test_tables_go_between_the_marks_and_nowhere_else(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{tables.BEGIN}old\n{tables.END}after\n")
+    begin, end = tables.marks("cleaner")
+    page.write_text(f"before\n{begin}old\n{end}after\n")
     assert tables.can_be_written(page)
     tables.write(page, [tables.Grid("title", ("a", "b"), [("1", "\\2")]).markdown()])
-    text = f"before\n{tables.BEGIN}\n**title**\n\n| a | b |\n| --- | --- |\n| 1 | \\2 |\n\n{tables.END}after\n"
+    text = f"before\n{begin}\n**title**\n\n| a | b |\n| --- | --- |\n| 1 | \\2 |\n\n{end}after\n"
     assert page.read_text() == text
 
 

@@ -8,7 +8,7 @@ import posix
 import pytest
 
 import simulator
-from simulator.errors import BadInputError, MachineError, UngatedCallError
+from simulator.errors import BadInputError, MachineError, NondeterminismError, StuckActorError, UngatedCallError
 from tests.support.caches import get, put
 
 _counter = [0]
@@ -57,9 +57,12 @@ CASES = {
     "a fault of nobody": ({"faults": ["putt:1:kill"]}, "is of 'putt'; there is get, put"),
     "an actor that differs": (
         {"actors": [get, odd]},
-        r"actor 'odd' is not the same in two runs of one schedule: step \d was 'odd: mkdir 1', and is 'odd: mkdir 2'",
+        r"'odd' is not deterministic: step \d was 'odd mkdir 1' and is 'odd mkdir 2' in a second run",
     ),
-    "an actor that goes on": ({"actors": [longer]}, r"actor 'longer' .* 'longer: mkdir \d+', is made only the second"),
+    "an actor that goes on": (
+        {"actors": [longer]},
+        r"'longer' is not deterministic: .* was nothing \(the run had ended\) and is",
+    ),
     "actors that call nothing": ({"actors": [lambda: None]}, "no actor made a call in its directory"),
 }
 
@@ -68,7 +71,7 @@ CASES = {
 def test_it_is_named(monkeypatch, case):
     monkeypatch.setitem(globals(), "_counter", [0])
     given, message = CASES[case]
-    with pytest.raises(BadInputError, match=message) as caught:
+    with pytest.raises((BadInputError, NondeterminismError), match=message) as caught:
         simulator.explore(**{"actors": [put, get], **given})
     assert "\n" not in str(caught.value)
 
@@ -85,6 +88,17 @@ def test_a_call_beside_the_gate(tmp_path):
     with pytest.raises(UngatedCallError, match=r"sneaks calls os.mkdir\('cache/x'\) at .*test_bad_input.py:\d+"):
         simulator.explore(actors=[sneaks, get], sandbox=str(tmp_path))
     assert os.listdir(tmp_path) == []
+
+
+def test_an_actor_that_computes_for_ever(monkeypatch):
+    def turns(directory):
+        os.mkdir(f"{directory}/d")
+        while True:
+            pass
+
+    monkeypatch.setattr("simulator.search.actors_subject.SECONDS", 0.1)
+    with pytest.raises(StuckActorError, match=r"'turns' computed for .* without a call, at .*test_bad_input\.py"):
+        simulator.explore(actors=[turns])
 
 
 def test_a_sandbox_that_is_not_there(tmp_path):
