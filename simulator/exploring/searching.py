@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from simulator.search.actors_subject import ActorsSubject
     from simulator.search.result import Exploration
 
-SAMPLER = "random"
+SAMPLER = "pos"
 SCHEDULES = 1000
 # A test that takes longer is run less often.
 BUDGET_SECONDS = 10.0

@@ -85,7 +85,7 @@ def test_actors_that_make_many_steps_are_sampled_unless_somebody_says_otherwise(
         for number in range(30):
             os.mkdir(f"{directory}/{number}-{os.getpid()}")
 
-    assert simulator.explore(actors=[many, many], schedules=3).bound.startswith("sampled by random")
+    assert simulator.explore(actors=[many, many], schedules=3).bound.startswith("sampled by pos")
     assert simulator.explore(actors=[many, many], strategy="dpor").runs == 1
 
 
@@ -124,7 +124,7 @@ def test_an_actor_that_differs_later_is_found_by_the_search():
         simulator.explore(actors=actors)
 
 
-@pytest.mark.parametrize("strategy", ["random", "sticky", "pct"])
+@pytest.mark.parametrize("strategy", ["random", "sticky", "pct", "pos", "portfolio"])
 def test_functions_that_take_the_kernel(strategy):
     found = simulator.explore(
         actors=[add_one, add_one], oracle=is_two, setup=counter_at_zero, strategy=strategy, start_gap=1, schedules=60
