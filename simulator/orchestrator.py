@@ -52,7 +52,7 @@ from simulator.scenario import Expect, Scenario, Schedule
 from simulator.schedule import format_segments, segments_of
 from simulator.strategies import STRATEGIES
 from simulator.strategies.replay import Replay
-from simulator.token import Token
+from simulator.token import Token, token_for
 from simulator.verdict import cleaner_outcome, emptied, judged, read_residue
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
     from simulator.engine.actor import Shown
     from simulator.engine.kernel import GatedKernel
-    from simulator.engine.trace import RawStep
+    from simulator.engine.trace import Fingerprint, RawStep
     from simulator.ground.sandbox import Sandbox
     from simulator.strategies.base import Strategy
 
@@ -450,7 +450,7 @@ class _Run:
         if not self._options.token:
             return report
         token = token_of(scenario, report, scheduled=self._given)
-        return replace(report, token=str(token), trace_digest=token.trace.digest)
+        return replace(report, token=str(token), trace_digest=trace_of(report).digest)
 
 
 def token_of(scenario: Scenario, report: RunReport, *, scheduled: bool = False) -> Token:
@@ -461,11 +461,21 @@ def token_of(scenario: Scenario, report: RunReport, *, scheduled: bool = False) 
         report: what came of it, with all its steps.
         scheduled: whether a search said who moves when, so that no seed says it.
     """
+    segments = scenario.schedule.segments
     if scheduled:
         segments = format_segments(segments_of(report.rounds[0][: report.storm_steps]))
-        scenario = replace(scenario, schedule=replace(scenario.schedule, strategy="replay", segments=segments))
-    trace = fingerprint(storm_once(report.rounds, report.storm_steps))
-    return Token(scenario.name, scenario_digest(scenario), report.seed, scenario.schedule.segments, trace)
+    digest = unscheduled_digest(scenario, segments)
+    return token_for(scenario.name, digest, report.seed, segments, trace_of(report))
+
+
+def trace_of(report: RunReport) -> Fingerprint:
+    """The fingerprint of all that happened in a run."""
+    return fingerprint(storm_once(report.rounds, report.storm_steps))
+
+
+def unscheduled_digest(scenario: Scenario, segments: str) -> str:
+    """The scenario's digest for a token; where segments say who moves, no strategy has a say."""
+    return scenario_digest(replace(scenario, schedule=Schedule("replay")) if segments else scenario)
 
 
 def _lacks(step: RawStep) -> MachineError:
