@@ -49,7 +49,7 @@ from simulator.outcome import (
     Violation,
 )
 from simulator.scenario import Expect, Scenario, Schedule
-from simulator.schedule import format_segments, segments_of
+from simulator.schedule import compact, format_segments, segments_of
 from simulator.strategies import STRATEGIES
 from simulator.strategies.replay import Replay
 from simulator.token import Token, token_for
@@ -224,6 +224,7 @@ class _Run:
         self._builds: tuple[BuildOutcome, ...] = ()
         self._residue = Residue(0, 0, (), ())
         self._struck: set[str] = set()
+        self._actors: tuple[str, ...] = ()
 
     async def make(self) -> RunReport:
         after = self._scenario.cleaners_after
@@ -283,6 +284,7 @@ class _Run:
             observer.storm_ends(current.number, outcomes, residue, current.stage.cache)
         if current.number == 1:
             self._storm = list(current.steps)
+            self._actors = tuple(party.actor.name for party in parties)
             self._builds, self._residue = outcomes, residue
             evidence = StormEvidence(self._scenario, current.stage, outcomes, middle, residue, gate.deadlock)
             for oracle in STORM_ORACLES.values():
@@ -444,6 +446,7 @@ class _Run:
             empty=emptied(scenario, self._cleaners),
             violations=judged(scenario, self._violations),
             rounds=rounds,
+            actors=self._actors,
             storm_steps=len(self._storm),
             idle_faults=tuple(str(fault) for fault in scenario.faults if str(fault) not in self._struck),
         )
@@ -463,7 +466,7 @@ def token_of(scenario: Scenario, report: RunReport, *, scheduled: bool = False) 
     """
     segments = scenario.schedule.segments
     if scheduled:
-        segments = format_segments(segments_of(report.rounds[0][: report.storm_steps]))
+        segments = format_segments(compact(report.rounds[0][: report.storm_steps], report.actors))
     digest = unscheduled_digest(scenario, segments)
     return token_for(scenario.name, digest, report.seed, segments, trace_of(report))
 

@@ -108,6 +108,39 @@ def segments_of(steps: Iterable[RawStep], codes: Mapping[str, str] | None = None
     return segments
 
 
+def compact(steps: Sequence[RawStep], actors: Sequence[str]) -> list[Segment]:
+    """The shortest schedule that `simulator.strategies.replay` follows to the same run.
+
+    Whoever is killed before its first step, when all others are through, is not named; an actor's last segment has no
+    length unless something is injected into its end; and at the end what needs no choice is left out.
+
+    Args:
+        steps: of a storm, from its first to its last.
+        actors: the names of all, in their order.
+    """
+    codes = codes_of(actors)
+    started = {step[0] for step in steps if step[2] != KILL}
+    absent = len(steps)
+    while absent and steps[absent - 1][2] == KILL and steps[absent - 1][0] not in started:
+        absent -= 1
+    segments = segments_of(steps[:absent], codes)
+    last = {segment.code: place for place, segment in enumerate(segments)}
+    for place in last.values():
+        if not segments[place].killed and not segments[place].fault:
+            segments[place] = Segment(segments[place].code, None)
+    if len(segments) > 1 and segments[-1].length is None and _is_left_alone(segments):
+        segments.pop()
+    return [*segments, Segment(NOBODY_ELSE, None)] if absent < len(steps) else segments
+
+
+def _is_left_alone(segments: Sequence[Segment]) -> bool:
+    """Whether the last segment is what follows anyhow: its actor has begun, and every other one is at its end."""
+    *before, last = segments
+    begun = {segment.code for segment in before}
+    ended = {segment.code for segment in before if segment.length is None or segment.killed}
+    return last.code in begun and begun - {last.code} <= ended
+
+
 def injected_into(step: RawStep) -> str:
     """What was injected into a step, but a kill, as in `Segment.fault`."""
     if step[8] is None:

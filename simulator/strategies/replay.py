@@ -69,11 +69,11 @@ class Replay:
                 if now == self._until - 1:
                     self._arm(actor, segment)
                 return actor
-            elif segment.length is None:
-                self._next(now)
             elif actor is not None and actor.status == STALLED:
                 # It was over by then; when it began, no step tells.
                 return actor
+            elif segment.length is None:
+                self._next(now)
             else:
                 raise self._divergence(segment.code, actor, *([] if actor is None else [_told_of(actor)]))
         return self._afterwards(enabled, current)
