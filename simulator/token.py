@@ -4,9 +4,9 @@
 digest of everything that decides a run but the seed (overrides included), the seed, the digest of the trace, its length
 in base 36 with a mark for each eighth of it (so a replay that goes astray can say where), a check character.
 
-``cs2.issue-3515.k7dqa.b1:2402,b2:2434,b1,-.m3wx.t`` is a run by its schedule (`simulator.schedule`), as a search or
-shrinking makes them: both digests short, as the schedule itself notices most of what could differ. The digest of the
-scenario covers the schedule and not the strategy, which has no say. A seed comes before it (``s7_b1:...``) where
+``cs2.issue-3515.k7dq.b1:2402,b2:2434,b1,-.m3wt`` is a run by its schedule (`simulator.schedule`), as a search or
+shrinking makes them: both digests short, as the schedule itself notices most of what could differ, and the check
+character at the end of the second. The digest of the scenario covers the schedule and not the strategy, which has no say. A seed comes before it (``s7_b1:...``) where
 something is still drawn from it; without one it is 0. A run by its seed has this form too where the long one would
 have more than 80 characters, and a name that is still too long is cut (whoever has a file of such a name has to say
 where it is anyway).
@@ -29,16 +29,17 @@ LONG, SHORT = "cs1", "cs2"
 CHARACTERS_MAX = 80
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
-# Name, digest of the scenario, who moves, digest of the trace, its length and marks; the short form has none of these.
+# Name, digest of the scenario, who moves, digest of the trace; of the long form its length and marks.
 _PARTS = {LONG: 5, SHORT: 4}
 _WHO = re.compile(r"s(?P<seed>0|[1-9][0-9]*)(?:_(?P<segments>[A-Za-z0-9:,@_-]+))?", re.ASCII)
 _SEGMENTS = re.compile(r"[A-Za-z0-9:,@_-]+", re.ASCII)
 _MARKS = re.compile(rf"(?P<steps>[0-9a-z]+)(?P<marks>[a-z2-7]{{{MARKS}}})", re.ASCII)
-# 25 and 20 bits: a forgotten option, or another trace, goes unnoticed once in 34 and in one million.
-_SCENARIO_CHARACTERS, _TRACE_CHARACTERS = 5, 4
+# 20 and 15 bits: a forgotten option goes unnoticed once in a million, another trace (of a run that has followed the
+# whole schedule) once in 33,000.
+_SCENARIO_CHARACTERS, _TRACE_CHARACTERS = 4, 3
 _SHORT_DIGEST = re.compile(rf"[a-z2-7]{{{_SCENARIO_CHARACTERS}}}", re.ASCII)
 _SHORT_TRACE = re.compile(rf"[a-z2-7]{{{_TRACE_CHARACTERS}}}", re.ASCII)
-_FORMS = f"{LONG}.SCENARIO.DIGEST.sSEED.DIGEST.MARKS.CHECK or {SHORT}.SCENARIO.DIGEST.SCHEDULE.DIGEST.CHECK"
+_FORMS = f"{LONG}.SCENARIO.DIGEST.sSEED.DIGEST.MARKS.CHECK or {SHORT}.SCENARIO.DIGEST.SCHEDULE.DIGEST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ class Token:
     def __str__(self) -> str:
         """The pasteable form."""
         body = f"{self.form}.{self.scenario}.{self.scenario_digest}.{self._who}.{self.trace.digest}"
-        if self.form == LONG:
-            body += f".{_base36(self.trace.steps)}{self.trace.marks}"
+        if self.form == SHORT:
+            return body + _check(body)
+        body += f".{_base36(self.trace.steps)}{self.trace.marks}"
         return f"{body}.{_check(body)}"
 
     @property
@@ -146,7 +148,10 @@ def parse_token(text: str) -> Token:
         BadInputError: it is none, or a character of it is wrong or missing.
     """
     text = text.strip()
-    body, _, check = text.rpartition(".")
+    if text.startswith(f"{SHORT}."):
+        body, check = text[:-1], text[-1:]
+    else:
+        body, _, check = text.rpartition(".")
     token = _parsed(body)
     if token is None:
         raise BadInputError("bad-token", text, f"'{text}' is neither a file nor a token ({_FORMS})")

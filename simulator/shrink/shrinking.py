@@ -1,8 +1,8 @@
 """Shrink a failing run: fewer actors, fewer switches, fewer steps, and the same failure.
 
 Each candidate is a plan (`simulator.shrink.plan`), followed leniently and really run; it is taken if the run fails in
-the same way and is smaller: fewer turns, else less injected, else fewer steps. What was executed, pulled together, is
-the next plan. In the end the schedule of the best run is written down and replayed strictly.
+the same way and is smaller: fewer turns, else less injected, else fewer steps. What was executed is the next plan. In the
+end the schedule of the best run is written down and replayed strictly.
 
 Guarantees: what is returned was run, by its token, and fails in the same way; it is never larger than what was given;
 shrinking it again changes nothing if this came to its end (`Shrunk.complete`); it ends with the replays or the seconds
@@ -80,12 +80,12 @@ class State:
 
     Attributes:
         trial: the smallest run so far that fails.
-        rejected: plans that are not worth another try.
+        rejected: plans, with the seed if it is not the run's, that are not worth another try.
         names: of all actors, in their order; empty until it is known.
     """
 
     trial: Trial
-    rejected: frozenset[Plan] = field(repr=False, default=frozenset())
+    rejected: frozenset[tuple[Plan, int | None]] = field(repr=False, default=frozenset())
     names: tuple[str, ...] = ()
 
 
@@ -120,6 +120,7 @@ async def shrink(
     trial: Trial,
     *,
     keep: Keep | None = None,
+    quick: Subject | None = None,
     limits: Limits | None = None,
     state: State | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -130,6 +131,7 @@ async def shrink(
         subject: what was run.
         trial: the run that fails.
         keep: what a smaller run has to show; None: the most telling of what this one shows (`keep_of`).
+        quick: makes the same storms in less time, and leaves out what comes after them; used if that is not what fails.
         limits: how long to try; 60 runs and 5 s if not given.
         state: of an earlier call, to go on from.
         clock: monotonic seconds.
@@ -139,7 +141,7 @@ async def shrink(
     """
     keep = keep or keep_of(trial)
     start = await subject.start()
-    work = _Shrinking(subject, keep, limits or Limits(), clock, start, state or State(trial))
+    work = _Shrinking(subject, quick, keep, limits or Limits(), clock, start, state or State(trial))
     return await work.make(trial)
 
 
@@ -151,9 +153,18 @@ class _Shrinking:
     """One call of `shrink`."""
 
     def __init__(
-        self, subject: Subject, keep: Keep, limits: Limits, clock: Callable[[], float], start: Start, state: State
+        self,
+        subject: Subject,
+        quick: Subject | None,
+        keep: Keep,
+        limits: Limits,
+        clock: Callable[[], float],
+        start: Start,
+        state: State,
     ) -> None:
         self._subject = subject
+        self._quick = quick
+        self._quick_tells = False
         self._keep = keep
         self._limits = limits
         self._clock = clock
@@ -162,14 +173,15 @@ class _Shrinking:
         self._replays = 0
         self._rejected = set(state.rejected)
         self._names = state.names
+        self._pulled: Trial | None = None
         self._take(state.trial)
 
     async def make(self, given: Trial) -> Shrunk:
         """Shrink until nothing is left to try, or to try with."""
         try:
-            while await self._improve():
+            while any([await self._improve(), await self._rename()]):
+                # Under another name a build may not need what was injected into it.
                 pass
-            await self._rename()
             complete = True
         except _Spent:
             complete = False
@@ -190,8 +202,7 @@ class _Shrinking:
         """From now on this is the smallest."""
         self._best = trial
         self._size = size_of(trial)
-        steps = taking_part(trial.storm)
-        self._plan = plan_of(steps, pulled_together(steps, self._start))
+        self._plan = plan_of(taking_part(trial.storm))
 
     async def _improve(self) -> bool:
         """Try everything once; whether anything was taken."""
@@ -199,10 +210,17 @@ class _Shrinking:
         for few in suspects_of(self._best, self._keep, self._start):
             if set(few) < set(self._plan.actors) and await self._accepts(self._plan.only(few)):
                 break
-        await self._accepts(self._plan)
         for leave, count in STAGES:
+            await self._pull()
             await self._leave_out(leave, count)
         return self._best is not before
+
+    async def _pull(self) -> None:
+        """Pull the steps of each actor together, unless that was done."""
+        if self._best is not self._pulled:
+            steps = taking_part(self._best.storm)
+            await self._accepts(plan_of(steps, pulled_together(steps, self._start)))
+            self._pulled = self._best
 
     async def _leave_out(self, leave: Leave, count: Callable[[Plan], int]) -> None:
         size = count(self._plan)
@@ -215,26 +233,39 @@ class _Shrinking:
 
     async def _accepts(self, plan: Plan) -> bool:
         """Try a plan, and take what comes of it if that is smaller."""
-        if plan in self._rejected or not plan.pieces:
+        if (plan, None) in self._rejected or not plan.pieces:
             return False
         trial = await self._run(plan)
         if self._keep(trial) and size_of(trial).is_smaller_than(self._size):
             self._take(trial)
             return True
-        self._rejected.add(plan)
+        self._rejected.add((plan, None))
         return False
 
-    async def _rename(self) -> None:
-        """Give whoever is left the usual names, if they can have them."""
-        for plan in usual_names(plan_of(taking_part(self._best.storm), counted=True), self._names):
-            if plan not in self._rejected:
-                trial = await self._run(plan)
-                if self._keep(trial) and not self._size.is_smaller_than(size_of(trial)):
-                    self._take(trial)
-                else:
-                    self._rejected.add(plan)
+    async def _rename(self) -> bool:
+        """Give whoever is left more usual names, and the run the usual seed, if they can have them."""
+        before = self._best
+        plan = plan_of(taking_part(self._best.storm), counted=True)
+        for other in usual_names(plan, self._names):
+            if await self._is_as_good(other):
+                plan = other
+                break
+        if self._best.seed:
+            await self._is_as_good(plan, seed=0)
+        return self._best is not before
 
-    async def _run(self, plan: Plan) -> Trial:
+    async def _is_as_good(self, plan: Plan, seed: int | None = None) -> bool:
+        """Take a plan that is as small as the best, if it fails in the same way."""
+        if (plan, seed) in self._rejected:
+            return False
+        trial = await self._run(plan, seed)
+        if self._keep(trial) and not self._size.is_smaller_than(size_of(trial)):
+            self._take(trial)
+            return True
+        self._rejected.add((plan, seed))
+        return False
+
+    async def _run(self, plan: Plan, seed: int | None = None) -> Trial:
         """Follow a plan; the first one in any case.
 
         Raises:
@@ -245,8 +276,16 @@ class _Shrinking:
             raise _Spent
         self._replays += 1
         follow = Follow(plan)
-        trial = await self._subject.trial(self._best.seed, strategy=follow)
+        seed = self._best.seed if seed is None else seed
+        trial = await (self._quick or self._subject).trial(seed, strategy=follow)
         self._names = follow.names
+        if self._quick is not None and not self._quick_tells:
+            self._quick_tells = self._keep(trial)
+            if not self._quick_tells:
+                trial = await self._subject.trial(seed, strategy=Follow(plan))
+                if self._keep(trial):
+                    # It shows only in what the quick ones leave out.
+                    self._quick = None
         return trial
 
     async def _written(self, given: Trial) -> tuple[Trial, str]:
