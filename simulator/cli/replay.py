@@ -146,20 +146,11 @@ class _Replay:
 
     def _check(self, report: RunReport) -> None:
         """The trace first, if there is one to compare with: it knows which step."""
-        from simulator.cli.tokens import compare_with_trace  # noqa: PLC0415
-        from simulator.errors import DivergenceError  # noqa: PLC0415
-        from simulator.orchestrator import trace_of  # noqa: PLC0415
+        from simulator.cli.tokens import check_trace, compare_with_trace  # noqa: PLC0415
 
         if self.recorded is not None:
             compare_with_trace(report, *self.recorded)
-        if not self._token.has_trace(trace_of(report)):
-            raise DivergenceError(
-                "divergence",
-                str(self._token),
-                f"the replay parts from the token's run {_where(report, self._token)}: the scenario is the same, so this"
-                " machine (kernel, file system) or this build of cachestorm answers otherwise there; for the very"
-                " step, give the other run's trace (`run --trace FILE`) with --against",
-            )
+        check_trace(report, self._token)
 
     def _print(self, report: RunReport, number: int) -> None:
         from simulator.explain import explain_poisoning  # noqa: PLC0415
@@ -188,15 +179,3 @@ class _Replay:
         out.line(f"replayed: the same {report.steps:,} steps, digest {report.trace_digest}")
         if self._explain:
             out.story(story)
-
-
-def _where(report: RunReport, token: Token) -> str:
-    """Roughly where a replay goes another way, as far as the token tells."""
-    from simulator.engine.trace import where_it_parts  # noqa: PLC0415
-    from simulator.orchestrator import storm_once  # noqa: PLC0415
-    from simulator.token import LONG  # noqa: PLC0415
-
-    if token.form != LONG:
-        return "somewhere, though its schedule could be followed"
-    first, last = where_it_parts(storm_once(report.rounds, report.storm_steps), token.trace)
-    return f"between steps {first:,} and {last:,} of {token.trace.steps:,}"

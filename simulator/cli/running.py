@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 import trio
 
 from simulator.cli.output import note
+from simulator.cli.tokens import check_trace
 from simulator.ground.sandbox import Sandbox
 from simulator.orchestrator import Options, run
 from simulator.search.sampling import sample
 from simulator.search.subject import ScenarioSubject
+from simulator.shrink.keep import keep_of
+from simulator.shrink.shrinking import shrink
 from simulator.solo import solo
 from simulator.words import counted
 
@@ -32,7 +35,9 @@ if TYPE_CHECKING:
     from simulator.scenario import Scenario
     from simulator.search.found import Found
     from simulator.search.result import Exploration
-    from simulator.search.sampling import Limits
+    from simulator.search.sampling import Limits as SearchLimits
+    from simulator.shrink.shrinking import Limits, Shrunk
+    from simulator.token import Token
 
 T = TypeVar("T")
 
@@ -145,7 +150,7 @@ class Runner:
         self,
         scenario: Scenario,
         *,
-        limits: Limits,
+        limits: SearchLimits,
         first_seed: int,
         count_classes: bool,
         observer: Callable[[Found, float], None],
@@ -165,6 +170,36 @@ class Runner:
             count_classes=count_classes,
             observer=observer,
         )
+
+    async def shrink(
+        self,
+        scenario: Scenario,
+        token: Token,
+        limits: Limits,
+        *,
+        same_directory: bool = False,
+        signature: str | None = None,
+    ) -> Shrunk:
+        """A small run that fails as the one of `token` does, whose scenario (and schedule) it is.
+
+        Raises:
+            BadInputError: It does not fail, or not like that.
+            DivergenceError: It is another run here.
+            InterruptedRunError: A signal came.
+        """
+        subject = ScenarioSubject(
+            scenario,
+            self._sandbox,
+            interrupted=self._interruption,
+            real_cleaners=await self._real_cleaners(scenario),
+        )
+        try:
+            trial = await subject.trial(token.seed)
+            check_trace(trial.report, token)
+            keep = keep_of(trial, same_directory=same_directory, signature=signature)
+            return await shrink(subject, trial, keep=keep, quick=subject.storm_alone(), limits=limits)
+        except KeyboardInterrupt:
+            raise self._interruption.error() from None
 
     async def _real_cleaners(self, scenario: Scenario) -> RealCleaning | None:
         """The real programs among the scenario's cleaners, made ready once."""

@@ -7,9 +7,10 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from simulator.engine.trace import json_lines
+from simulator.engine.trace import json_lines, where_it_parts
 from simulator.errors import BadInputError, DivergenceError
-from simulator.token import parse_token
+from simulator.orchestrator import storm_once, trace_of
+from simulator.token import LONG, parse_token
 
 if TYPE_CHECKING:
     from simulator.outcome import RunReport
@@ -100,6 +101,27 @@ def read_trace(path: str) -> list[dict[str, object]]:
     except ValueError as error:
         raise BadInputError("bad-trace", path, f"'{path}' is no trace: {error}") from error
     return steps
+
+
+def check_trace(report: RunReport, token: Token) -> None:
+    """Hold a run against what its token says of the recorded one.
+
+    Raises:
+        DivergenceError: They differ; it names roughly where, as far as the token tells.
+    """
+    if token.has_trace(trace_of(report)):
+        return
+    where = "somewhere, though its schedule could be followed"
+    if token.form == LONG:
+        first, last = where_it_parts(storm_once(report.rounds, report.storm_steps), token.trace)
+        where = f"between steps {first:,} and {last:,} of {token.trace.steps:,}"
+    raise DivergenceError(
+        "divergence",
+        str(token),
+        f"the replay parts from the token's run {where}: the scenario is the same, so this machine (kernel, file system)"
+        " or this build of cachestorm answers otherwise there; for the very step, give the other run's trace (`run"
+        " --trace FILE`) with --against",
+    )
 
 
 def compare_with_trace(report: RunReport, recorded: list[dict[str, object]], path: str) -> None:

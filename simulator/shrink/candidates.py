@@ -1,6 +1,9 @@
-"""What of a plan may be left out, and who may be enough.
+"""What may be a smaller plan of the same failure: first a guess, then delta debugging.
 
-Actors, pieces and injected failures are left out in chunks: half of them, a quarter, and so on to single ones, the last
+A failing call has fallen over something that another actor did just before. If that is all there is to it, two actors
+and one moment are enough, and a plan that says only this needs no search.
+
+Otherwise actors, pieces and injected failures are left out in chunks: half of them, a quarter, and so on to single ones, the last
 first, as what comes after the failure is of no use.
 
 Source: A. Zeller, R. Hildebrandt, "Simplifying and isolating failure-inducing input" (2002), delta debugging; of it only
@@ -11,14 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.exploration.footprints import conflict, footprints
-from simulator.explain import explain_poisoning
-from simulator.shrink.plan import Plan
+from simulator.shrink.keep import Poisoned, poisoned_in
+from simulator.shrink.plan import Piece, Plan, after, before, plan_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from simulator.engine.trace import RawStep
     from simulator.exploration.start import Start
@@ -54,8 +57,18 @@ STAGES: tuple[tuple[Leave, Callable[[Plan], int]], ...] = (
 )
 
 
-def suspects_of(trial: Trial, keep: Keep, start: Start) -> list[tuple[str, ...]]:
-    """Sets of actors that may be enough to fail like this, the most likely first.
+class Fall(NamedTuple):
+    """A failing call, and what somebody else did before that it fell over; places in the storm."""
+
+    cause: int
+    failed: int
+
+
+def falls_of(trial: Trial, keep: Keep, start: Start) -> list[Fall]:
+    """Where a run came to fail like this, as far as that can be told: the most likely place first.
+
+    For a poisoned directory that is the call whose error handler closed it; for a violation, the last failing call of
+    each actor that its sentence names. The cause is the last step of another actor that conflicts with that call.
 
     Args:
         trial: that fails.
@@ -63,27 +76,54 @@ def suspects_of(trial: Trial, keep: Keep, start: Start) -> list[tuple[str, ...]]
         start: what was in the sandbox before.
     """
     steps = trial.storm
-    actors = list(dict.fromkeys(step[0] for step in steps))
-    found: list[tuple[str, ...]] = []
-    story = explain_poisoning(steps)
-    if story is not None:
-        found.append(tuple(dict.fromkeys(story.culprits)))
-    for violation in trial.violations:
-        if violation.signature == keep.told:
-            named = tuple(actor for actor in actors if f"{actor} " in violation.sentence)
-            if named:
-                found.append(tuple(dict.fromkeys((*named, *_met_last(steps, named[0], start)))))
-                found.append(named)
-    return found
+    failed = list(dict.fromkeys((*_behind_poison(trial, keep), *_behind_violation(trial, keep))))
+    touched = footprints(steps[: max(failed) + 1], start) if failed else []
+    falls = []
+    for place in failed:
+        others = (at for at in range(place - 1, -1, -1) if steps[at][0] != steps[place][0])
+        cause = next((at for at in others if conflict(touched[at], touched[place])), None)
+        if cause is not None:
+            falls.append(Fall(cause, place))
+    return falls
 
 
-def _met_last(steps: Sequence[RawStep], actor: str, start: Start) -> list[str]:
-    """Who touched last what the last failing call of `actor` fell over."""
-    failed = [place for place, step in enumerate(steps) if step[0] == actor and step[6] is not None]
-    if not failed:
+def _behind_poison(trial: Trial, keep: Keep) -> list[int]:
+    """The calls whose error handlers closed what is to be kept closed."""
+    if not isinstance(keep, Poisoned):
         return []
-    touched = footprints(steps[: failed[-1] + 1], start)
-    for place in range(failed[-1] - 1, -1, -1):
-        if steps[place][0] != actor and conflict(touched[place], touched[failed[-1]]):
-            return [steps[place][0]]
+    steps = trial.storm
+    paths = poisoned_in(trial) if keep.path is None else (keep.path,)
+    closed = [
+        place for place, step in enumerate(steps) if step[2] == "chmod" and step[6] is None and step[3] in paths
+    ]
+    return [at for place in closed for at in _last_failure(steps, steps[place][0], place)]
+
+
+def _behind_violation(trial: Trial, keep: Keep) -> list[int]:
+    """The calls that those ended with whom the violation names."""
+    steps = trial.storm
+    actors = dict.fromkeys(step[0] for step in steps)
+    told = [violation.sentence for violation in trial.violations if violation.signature == keep.told]
+    named = [actor for sentence in told for actor in actors if f"{actor} " in sentence]
+    return [at for actor in named for at in _last_failure(steps, actor, len(steps))]
+
+
+def _last_failure(steps: Sequence[RawStep], actor: str, end: int) -> list[int]:
+    """The last step before `end` that failed by itself, if there is one."""
+    for place in range(end - 1, -1, -1):
+        if steps[place][0] == actor and steps[place][6] is not None and steps[place][8] is None:
+            return [place]
     return []
+
+
+def guesses(trial: Trial, falls: Sequence[Fall]) -> Iterator[Plan]:
+    """Plans that would do if a fall is all there is to it.
+
+    One actor waits before its call until the other one has made its step; that one begins first, or comes then.
+    """
+    steps = trial.storm
+    for cause, failed in falls:
+        both = plan_of(steps).only((steps[cause][0], steps[failed][0]))
+        pieces = (before(steps, cause), before(steps, failed), after(steps, cause), Piece(steps[failed][0], None))
+        yield replace(both, pieces=pieces[1:])
+        yield replace(both, pieces=pieces)

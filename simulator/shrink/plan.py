@@ -129,6 +129,22 @@ def plan_of(steps: Sequence[RawStep], order: Sequence[int] | None = None, *, cou
     return Plan(tuple(pieces), tuple(strikes))
 
 
+def before(steps: Sequence[RawStep], place: int) -> Piece:
+    """The actor of a step goes on up to before it."""
+    actor, _, operation, path, *_ = steps[place]
+    if operation in {KILL, EXIT}:
+        return Piece(actor, sum(step[0] == actor for step in steps[:place]))
+    number = sum((step[0], step[2], step[3]) == (actor, operation, path) for step in steps[: place + 1])
+    return Piece(actor, Call(operation, str(path), number))
+
+
+def after(steps: Sequence[RawStep], place: int) -> Piece:
+    """The actor of a step goes on up to behind it."""
+    actor = steps[place][0]
+    following = next((at for at in range(place + 1, len(steps)) if steps[at][0] == actor), None)
+    return Piece(actor, None) if following is None else before(steps, following)
+
+
 def _ways(steps: Iterable[RawStep]) -> dict[str, list[Call | None]]:
     """The calls of each actor, in its order; None for what is no call."""
     ways: dict[str, list[Call | None]] = {}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from simulator.engine.faults import KILL
 from simulator.errors import DivergenceError
 from simulator.schedule import codes_of, compact, format_segments, segments_of
-from simulator.shrink.candidates import STAGES, suspects_of
+from simulator.shrink.candidates import STAGES, falls_of, guesses
 from simulator.shrink.follow import Follow
 from simulator.shrink.keep import keep_of
 from simulator.shrink.naming import usual_names
@@ -73,6 +73,10 @@ class Size:
         """Fewer turns, else less injected, else fewer steps."""
         return (self.turns, self.injected, self.steps) < (other.turns, other.injected, other.steps)
 
+    def document(self) -> dict[str, int]:
+        """As in the `shrink` document."""
+        return {"turns": self.turns, "actors": self.actors, "steps": self.steps, "injected": self.injected}
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -113,6 +117,21 @@ class Shrunk:
     seconds: float
     complete: bool
     state: State = field(repr=False)
+
+    def document(self) -> dict[str, object]:
+        """The `cachestorm/shrink/1` document, without its schema and the scenario."""
+        return {
+            "seed": self.trial.seed,
+            "token": self.trial.token,
+            "segments": self.segments,
+            "kept": self.kept,
+            "before": self.before.document(),
+            "after": self.after.document(),
+            "replays": self.replays,
+            "complete": self.complete,
+            "seconds": round(self.seconds, 3),
+            "violations": [violation.document() for violation in self.trial.violations],
+        }
 
 
 async def shrink(
@@ -207,9 +226,14 @@ class _Shrinking:
     async def _improve(self) -> bool:
         """Try everything once; whether anything was taken."""
         before = self._best
-        for few in suspects_of(self._best, self._keep, self._start):
-            if set(few) < set(self._plan.actors) and await self._accepts(self._plan.only(few)):
+        steps = self._best.storm
+        falls = falls_of(self._best, self._keep, self._start)
+        for guess in guesses(self._best, falls):
+            if await self._accepts(guess):
                 break
+        else:
+            for cause, failed in falls:
+                await self._accepts(self._plan.only({steps[cause][0], steps[failed][0]}))
         for leave, count in STAGES:
             await self._pull()
             await self._leave_out(leave, count)
