@@ -183,8 +183,9 @@ class RunReport:
     """One run, all its rounds.
 
     `rounds` holds the steps of each: `storm_steps` of the storm, by `actors` (in their order), then the cleaner's.
-    `idle_faults` are those of the scenario that did not strike: their actor ended before, or takes no part. `tool` made
-    the installs of a real run, which has neither token nor digest nor steps nor switches; it is None of a simulated one.
+    `idle_faults` are those of the scenario that did not strike: their actor ended before, or takes no part. `tool`
+    made the installs of a real run, which has neither token nor digest nor steps nor switches; it is None of a
+    simulated one.
     """
 
     scenario: str

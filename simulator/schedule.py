@@ -76,9 +76,7 @@ def codes_of(actors: Sequence[str]) -> dict[str, str]:
     shared = Counter(map(code_of, actors))
     codes = {name: code_of(name) if shared[code_of(name)] == 1 else _letters(name) for name in actors}
     again = Counter(codes.values())
-    return {
-        name: code if again[code] == 1 else f"a_{place}" for place, (name, code) in enumerate(codes.items(), 1)
-    }
+    return {name: code if again[code] == 1 else f"a_{place}" for place, (name, code) in enumerate(codes.items(), 1)}
 
 
 def _letters(actor: str) -> str:

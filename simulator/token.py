@@ -6,13 +6,13 @@ in base 36 with a mark for each eighth of it (so a replay that goes astray can s
 
 ``cs2.issue-3515.k7dq.b1:2402,b2:2434,b1,-.m3wt`` is a run by its schedule (`simulator.schedule`), as a search or
 shrinking makes them: both digests short, as the schedule itself notices most of what could differ, and the check
-character at the end of the second. The digest of the scenario covers the schedule and not the strategy, which has no say. A seed comes before it (``s7_b1:...``) where
-something is still drawn from it; without one it is 0. A run by its seed has this form too where the long one would
-have more than 80 characters, and a name that is still too long is cut (whoever has a file of such a name has to say
-where it is anyway).
+character at the end of the second. The digest of the scenario covers the schedule, and not the strategy, which has no
+say. A seed comes before the schedule (``s7_b1:...``) where it is not 0. A run by its seed has this form too where the
+long one would have more than 80 characters, and a name that is still too long is cut (whoever has a file of such a name
+has to say where it is anyway).
 
-No character needs quoting in a shell. The token does not carry the overrides themselves: the replay line that is printed
-with it names them, and the digest says whether they are the right ones.
+No character needs quoting in a shell. The token does not carry the overrides themselves: the replay line that is
+printed with it names them, and the digest says whether they are the right ones.
 """
 
 from __future__ import annotations
@@ -177,7 +177,11 @@ def _parsed(body: str) -> Token | None:
             return None
         return Token(name, digest, *who, Fingerprint(trace, 0, ""), SHORT)
     marks = _MARKS.fullmatch(parts[4])
-    return None if marks is None else Token(name, digest, *who, Fingerprint(trace, int(marks["steps"], 36), marks["marks"]))
+    return (
+        None
+        if marks is None
+        else Token(name, digest, *who, Fingerprint(trace, int(marks["steps"], 36), marks["marks"]))
+    )
 
 
 def _who(text: str, form: str) -> tuple[int, str] | None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from simulator.cli.running import Runner
     from simulator.scenario import Scenario
     from simulator.shrink.shrinking import Limits, Shrunk
-    from simulator.token import Token
 
 # As `simulator.shrink.shrinking` has them, which is loaded late.
 _REPLAYS = 60
@@ -44,7 +43,9 @@ _BUDGET_SECONDS = 5.0
     help="Begin no further try after so long. Default: 5s.",
 )
 @click.option("--same-directory", is_flag=True, help="Keep which directory is poisoned, too.")
-@click.option("--signature", metavar="SIGNATURE", help="Keep the violation with this signature (see --json of the run).")
+@click.option(
+    "--signature", metavar="SIGNATURE", help="Keep the violation with this signature (see --json of the run)."
+)
 @click.option(
     "--scenario", metavar="SCENARIO", help="Name or file of the scenario, where the token's name is not enough."
 )

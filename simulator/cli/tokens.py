@@ -118,9 +118,9 @@ def check_trace(report: RunReport, token: Token) -> None:
     raise DivergenceError(
         "divergence",
         str(token),
-        f"the replay parts from the token's run {where}: the scenario is the same, so this machine (kernel, file system)"
-        " or this build of cachestorm answers otherwise there; for the very step, give the other run's trace (`run"
-        " --trace FILE`) with --against",
+        f"the replay parts from the token's run {where}: the scenario is the same, so this machine (kernel, file"
+        " system) or this build of cachestorm answers otherwise there; for the very step, give the other run's trace"
+        " (`run --trace FILE`) with --against",
     )
 
 

@@ -155,8 +155,10 @@ class ActorFaults:
         return not (self.waiting or self._armed)
 
     def strike_next(self, fault: Fault) -> None:
-        """`fault` hits the next call that it can hit, wherever that is; one of the same kind that is due there too is
-        the same failure, not a second one."""
+        """`fault` hits the next call that it can hit, wherever that is.
+
+        One of the same kind that is due there as well is the same failure, not a second one.
+        """
         self._armed.insert(0, fault)
         self._repeated.append(fault)
 

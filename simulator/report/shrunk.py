@@ -41,6 +41,4 @@ def shrunk_lines(shrunk: Shrunk, limits: Limits, replay: str) -> list[str]:
 
 def _told(size: Size) -> str:
     injected = f", {size.injected} injected" if size.injected else ""
-    return (
-        f"{counted(size.turns, 'turn')} of {counted(size.actors, 'actor')}, {counted(size.steps, 'step')}{injected}"
-    )
+    return f"{counted(size.turns, 'turn')} of {counted(size.actors, 'actor')}, {counted(size.steps, 'step')}{injected}"

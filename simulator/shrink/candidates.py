@@ -3,11 +3,11 @@
 A failing call has fallen over something that another actor did just before. If that is all there is to it, two actors
 and one moment are enough, and a plan that says only this needs no search.
 
-Otherwise actors, pieces and injected failures are left out in chunks: half of them, a quarter, and so on to single ones, the last
-first, as what comes after the failure is of no use.
+Otherwise actors, pieces and injected failures are left out in chunks: half of them, a quarter, and so on to single
+ones, the last first, as what comes after the failure is of no use.
 
-Source: A. Zeller, R. Hildebrandt, "Simplifying and isolating failure-inducing input" (2002), delta debugging; of it only
-the complements, since a few pieces of a schedule without the rest show nothing.
+Source: A. Zeller, R. Hildebrandt, "Simplifying and isolating failure-inducing input" (2002), delta debugging; of it
+only the complements, since a few pieces of a schedule without the rest show nothing.
 """
 
 from __future__ import annotations
@@ -93,9 +93,7 @@ def _behind_poison(trial: Trial, keep: Keep) -> list[int]:
         return []
     steps = trial.storm
     paths = poisoned_in(trial) if keep.path is None else (keep.path,)
-    closed = [
-        place for place, step in enumerate(steps) if step[2] == "chmod" and step[6] is None and step[3] in paths
-    ]
+    closed = [place for place, step in enumerate(steps) if step[2] == "chmod" and step[6] is None and step[3] in paths]
     return [at for place in closed for at in _last_failure(steps, steps[place][0], place)]
 
 

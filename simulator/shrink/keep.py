@@ -111,9 +111,7 @@ def keep_of(trial: Trial, *, same_directory: bool = False, signature: str | None
         known = sorted({violation.signature for violation in trial.violations})
         if signature not in known:
             told = f"it has {', '.join(known)}" if known else "it has none"
-            raise BadInputError(
-                "unknown-violation", signature, f"the run has no violation '{signature}'; {told}"
-            )
+            raise BadInputError("unknown-violation", signature, f"the run has no violation '{signature}'; {told}")
         return SameViolation(signature)
     unexpected = [violation for violation in trial.violations if not violation.expected]
     if unexpected and not same_directory:

@@ -5,10 +5,10 @@ one with few switches is the easiest to read. In such an order it never hurts to
 it can, so what is to be decided is only who comes next. That is searched breadth first over how far everybody is,
 keeping those that are furthest: a beam.
 
-Source: R. Jhala, R. Majumdar and others call it trace simplification; N. Jalbert, K. Sen, "A trace simplification technique
-for effective debugging of concurrent programs" (FSE 2010), shows that the fewest switches are NP-hard to find and
-what a greedy search gives. How we differ: the relation is on what happened (`simulator.exploration.footprints`), so no
-candidate has to be run; and a beam in place of one greedy choice.
+Source: N. Jalbert, K. Sen, "A trace simplification technique for effective debugging of concurrent programs" (2010),
+which runs its candidates; J. Huang, C. Zhang, "An efficient static trace simplification technique for debugging
+concurrent programs" (2011), which does not, as here. How we differ: the relation is on what happened
+(`simulator.exploration.footprints`), and a beam takes the place of a greedy choice.
 Guarantees: dependent steps keep their order, each actor's too; never more switches than before; the same for the same.
 Cost: the footprints, 10 to 25 us a step; then actors squared times the beam for each switch.
 """
@@ -55,9 +55,7 @@ def turns_of(actors: Sequence[str]) -> int:
     return sum(place == 0 or actors[place - 1] != actor for place, actor in enumerate(actors))
 
 
-def _needs(
-    actors: Sequence[str], names: Sequence[str], times: Sequence[tuple[int, ...]]
-) -> list[list[list[int]]]:
+def _needs(actors: Sequence[str], names: Sequence[str], times: Sequence[tuple[int, ...]]) -> list[list[list[int]]]:
     """For each actor and each other one: how far that one has to be, before each step of the first; it only grows."""
     needs: list[list[list[int]]] = [[[] for _ in names] for _ in names]
     places = {name: place for place, name in enumerate(names)}

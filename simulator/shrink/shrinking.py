@@ -1,8 +1,8 @@
 """Shrink a failing run: fewer actors, fewer switches, fewer steps, and the same failure.
 
 Each candidate is a plan (`simulator.shrink.plan`), followed leniently and really run; it is taken if the run fails in
-the same way and is smaller: fewer turns, else less injected, else fewer steps. What was executed is the next plan. In the
-end the schedule of the best run is written down and replayed strictly.
+the same way and is smaller: fewer turns, else less injected, else fewer steps. What was executed is the next plan.
+In the end the schedule of the best run is written down and replayed strictly.
 
 Guarantees: what is returned was run, by its token, and fails in the same way; it is never larger than what was given;
 shrinking it again changes nothing if this came to its end (`Shrunk.complete`); it ends with the replays or the seconds
@@ -159,8 +159,15 @@ async def shrink(
         BadInputError: nothing is wrong with the run.
     """
     keep = keep or keep_of(trial)
-    start = await subject.start()
-    work = _Shrinking(subject, quick, keep, limits or Limits(), clock, start, state or State(trial))
+    work = _Shrinking(
+        subject,
+        state or State(trial),
+        quick=quick,
+        keep=keep,
+        limits=limits or Limits(),
+        clock=clock,
+        start=await subject.start(),
+    )
     return await work.make(trial)
 
 
@@ -174,12 +181,13 @@ class _Shrinking:
     def __init__(
         self,
         subject: Subject,
+        state: State,
+        *,
         quick: Subject | None,
         keep: Keep,
         limits: Limits,
         clock: Callable[[], float],
         start: Start,
-        state: State,
     ) -> None:
         self._subject = subject
         self._quick = quick

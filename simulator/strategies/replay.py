@@ -111,7 +111,9 @@ class Replay:
             action, when = split_fault(segment.fault)
             call = actor.pending[0] if actor.pending else ""
             if not can_hit(Fault(actor.name, 0, "", 0, action, when), call):
-                raise self._divergence(segment.code, actor, f"is about to {call}, which never fails with {segment.fault}")
+                raise self._divergence(
+                    segment.code, actor, f"is about to {call}, which never fails with {segment.fault}"
+                )
             strike(actor, action, when)
 
     def _divergence(self, code: str, actor: Actor | None, state: str = "is not in this run") -> DivergenceError:
