@@ -71,12 +71,13 @@ def codes_of(actors: Sequence[str]) -> dict[str, str]:
     """The code of each actor of a run: the short one unless two would share it, then all of its letters and digits.
 
     Args:
-        actors: the names of all, in their order; those that share even the long one are told apart by their place.
+        actors: the names of all, in their order; if even the long ones are not enough, it is their place that counts.
     """
     shared = Counter(map(code_of, actors))
     codes = {name: code_of(name) if shared[code_of(name)] == 1 else _letters(name) for name in actors}
-    again = Counter(codes.values())
-    return {name: code if again[code] == 1 else f"a_{place}" for place, (name, code) in enumerate(codes.items(), 1)}
+    if len(set(codes.values())) < len(codes):
+        return {name: f"a{place}" for place, name in enumerate(actors, 1)}
+    return codes
 
 
 def _letters(actor: str) -> str:
