@@ -1,0 +1,110 @@
+"""Races: pairs of steps of different actors that depend on each other and could have come the other way round.
+
+Two steps race when they conflict, and nothing between them says that the first has to come before the second: no step
+that depends on the one and on which the other depends. Such a pair can be brought side by side (what is between them
+and does not depend on the first comes before, the rest after), and then be swapped.
+
+Source: P. Abdulla, S. Aronis, B. Jonsson, K. Sagonas, "Optimal dynamic partial order reduction" (POPL 2014), section 4:
+reversible races, with clocks. How we differ: a blocked actor tries its lock again as a step of its own, so all races are
+reversible as far as steps tell.
+Cost: the footprints; then keys of a step times actors for each step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from simulator.exploration.classes import clocks
+from simulator.exploration.footprints import conflict, footprints
+from simulator.exploration.keys import EVERYTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simulator.engine.trace import RawStep
+    from simulator.exploration.classes import Clock
+    from simulator.exploration.keys import Footprint, Key
+    from simulator.exploration.start import Start
+
+
+class Race(NamedTuple):
+    """Two steps; places in the run."""
+
+    first: int
+    second: int
+
+
+class Order:
+    """Which steps of a run come before which, whatever the order of those that are independent.
+
+    Args:
+        steps: of a storm, from its first one.
+        start: what was in the sandbox before.
+
+    Attributes:
+        touched: the footprint of each step.
+    """
+
+    def __init__(self, steps: Sequence[RawStep], start: Start | None = None) -> None:
+        self._actors = [step[0] for step in steps]
+        self._places = {name: place for place, name in enumerate(sorted(set(self._actors)))}
+        self.touched: list[Footprint] = footprints(steps, start)
+        self._clocks: list[Clock] = list(clocks(self._actors, self.touched))
+
+    def leads_to(self, first: int, second: int) -> bool:
+        """Whether `second` depends on `first`, directly or through others, or is the same."""
+        who = self._places[self._actors[first]]
+        return self._clocks[first][who] <= self._clocks[second][who]
+
+    def races(self) -> list[Race]:
+        """All of them, by their second step, of these the latest first step first."""
+        found: list[Race] = []
+        last: dict[tuple[Key, str], int] = {}
+        before: dict[str, int] = {}
+        for place, (actor, footprint) in enumerate(zip(self._actors, self.touched, strict=True)):
+            found += self._races_with(place, before.get(actor), self._touched_before(place, last, before))
+            before[actor] = place
+            for key in footprint:
+                last[key, actor] = place
+        return found
+
+    def _touched_before(self, place: int, last: dict[tuple[Key, str], int], before: dict[str, int]) -> set[int]:
+        """For each key of a step and each other actor, the latest step that conflicts with it."""
+        footprint, actor = self.touched[place], self._actors[place]
+        others = [name for name in self._places if name != actor]
+        if EVERYTHING in footprint:
+            return {before[name] for name in others if name in before}
+        keys = (*footprint, EVERYTHING)
+        latest = {last[key, name] for key in keys for name in others if (key, name) in last}
+        # The latest that touched a key may commute there, and one before it not.
+        return {at for one in latest for at in self._back_to_conflict(one, place)}
+
+    def _back_to_conflict(self, one: int, place: int) -> Sequence[int]:
+        actor = self._actors[one]
+        for at in range(one, -1, -1):
+            if self._actors[at] == actor and conflict(self.touched[at], self.touched[place]):
+                return (at,)
+        return ()
+
+    def _races_with(self, place: int, own: int | None, candidates: set[int]) -> list[Race]:
+        free = [at for at in candidates if own is None or not self.leads_to(at, own)]
+        return [
+            Race(at, place)
+            for at in sorted(free, reverse=True)
+            if not any(other != at and self.leads_to(at, other) for other in free)
+        ]
+
+    def swapped(self, race: Race) -> list[int]:
+        """The run with the second step of a race before the first: indices of its steps."""
+        first, second = race
+        waiting = [at for at in range(first + 1, second) if self.leads_to(first, at)]
+        passing = [at for at in range(first + 1, second) if not self.leads_to(first, at)]
+        rest = range(second + 1, len(self._actors))
+        return [*range(first), *passing, second, first, *waiting, *rest]
+
+    def adjacent(self, race: Race) -> list[int]:
+        """The same run with the two steps of a race side by side."""
+        order = self.swapped(race)
+        at = order.index(race.first)
+        order[at - 1 : at + 1] = [race.first, race.second]
+        return order
