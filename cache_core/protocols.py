@@ -142,6 +142,8 @@ PROTOCOLS: dict[str, Protocol] = {
 }
 # Those that find the source at `SourceEntry.local` and do not fetch it.
 BUILD_IN_PLACE = frozenset({"in-place"})
+# Those that build in a tree that lies at `SourceEntry.source` already, whoever put it there.
+USE_WHAT_LIES_THERE = frozenset({"shared"})
 
 
 def _look_up(store: Store, entry: SourceEntry) -> Found:

@@ -8,18 +8,16 @@ checks its own determinism as it goes.
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import zipfile
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from cache_core.errors import CacheError
-from cache_core.protocols import BUILD_IN_PLACE
-from simulator.actors.cleaners import CLEANERS, Cleaned
+from simulator.actors.cleaners import Cleaned
 from simulator.actors.crew import Cleaning
-from simulator.actors.install import InstallJob, install, source_entry
-from simulator.actors.interpreter import PYTHON_VERSION
+from simulator.actors.entries import build_entries, lay
+from simulator.actors.install import InstallJob, install
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.base import RetryTypeError, ToolchainError
 from simulator.blame import failure_of
@@ -29,13 +27,13 @@ from simulator.engine.faults import faults_by_actor
 from simulator.engine.gate import PRUNED, Gate
 from simulator.engine.paths import Paths
 from simulator.engine.randomness import Randomness
-from simulator.engine.trace import errno_name, fingerprint
+from simulator.engine.trace import errno_name
 from simulator.errors import BadInputError, BuildFailedError, InternalError, MachineError, PrunedRunError
-from simulator.ground.stage import CACHE, Stage, place_source
+from simulator.ground.stage import CACHE, Stage
 from simulator.hosts.bare import BareHost
 from simulator.hosts.base import Party
 from simulator.hosts.trio_host import TrioHost
-from simulator.manifest import SdistManifest
+from simulator.identity import token_of, trace_of
 from simulator.oracles import CLEANER_ORACLES, STORM_ORACLES
 from simulator.oracles.base import CleanerEvidence, StormEvidence
 from simulator.outcome import (
@@ -49,10 +47,9 @@ from simulator.outcome import (
     Violation,
 )
 from simulator.scenario import Expect, Scenario, Schedule
-from simulator.schedule import compact, format_segments, segments_of
+from simulator.schedule import format_segments, segments_of
 from simulator.strategies import STRATEGIES
 from simulator.strategies.replay import Replay
-from simulator.token import Token, token_for
 from simulator.verdict import cleaner_outcome, emptied, judged, read_residue
 
 if TYPE_CHECKING:
@@ -60,7 +57,7 @@ if TYPE_CHECKING:
 
     from simulator.engine.actor import Shown
     from simulator.engine.kernel import GatedKernel
-    from simulator.engine.trace import Fingerprint, RawStep
+    from simulator.engine.trace import RawStep
     from simulator.ground.sandbox import Sandbox
     from simulator.strategies.base import Strategy
 
@@ -181,6 +178,13 @@ async def length_alone(scenario: Scenario, sandbox: Sandbox, options: Options) -
     return _rehearsed[alone]
 
 
+def party_names(scenario: Scenario) -> tuple[str, ...]:
+    """Who takes part in the storm, but for those that help a cleaner."""
+    builds = (f"build-{number}" for number in range(1, scenario.builds + 1))
+    cleaners = ("cleaner" if place == 0 else f"cleaner-{place + 1}" for place in range(len(scenario.cleaners_during)))
+    return (*builds, *cleaners)
+
+
 def stage_of(scenario: Scenario, sandbox: Sandbox) -> Stage:
     """The stage of a run before its first step, set in a sandbox."""
     with umasked():
@@ -255,14 +259,12 @@ class _Run:
         """All that is there before the first step."""
         stage = Stage(self._sandbox.fresh())
         stage.set(self._build_names())
-        if self._scenario.protocol in BUILD_IN_PLACE:
-            for package in self._scenario.packages:
-                if isinstance(package, SdistManifest):
-                    place_source(package, f"{stage.cache}/{source_entry(package).local}")
+        scenario = self._scenario
+        lay(stage.cache, scenario.packages, scenario.protocol, builds_only=scenario.builds_only)
         return stage
 
     def _build_names(self) -> list[str]:
-        return [f"build-{number}" for number in range(1, self._scenario.builds + 1)]
+        return list(party_names(self._scenario)[: self._scenario.builds])
 
     # The storm.
 
@@ -312,8 +314,7 @@ class _Run:
             actor = Actor(name, index, faults.get(name))
             parties.append(Party(actor, self._build_function(current, actor), BUILD_FAILURES))
         cleanings = []
-        for place, cleaner in enumerate(scenario.cleaners_during):
-            name = "cleaner" if place == 0 else f"cleaner-{place + 1}"
+        for name, cleaner in zip(party_names(scenario)[scenario.builds :], scenario.cleaners_during, strict=True):
             actor = Actor(name, len(parties), faults.get(name))
             cleanings.append(Cleaning(actor, cleaner, current.stage.cache))
             parties.append(Party(actor, cleanings[-1].clean, CLEANER_FAILURES))
@@ -336,8 +337,10 @@ class _Run:
         def enter_phase(phase: str) -> None:
             actor.phase = phase
 
+        make = build_entries if scenario.builds_only else install
+
         def build(kernel: GatedKernel) -> None:
-            install(kernel, job, enter_phase)
+            make(kernel, job, enter_phase)
 
         return build
 
@@ -456,31 +459,6 @@ class _Run:
         return replace(report, token=str(token), trace_digest=trace_of(report).digest)
 
 
-def token_of(scenario: Scenario, report: RunReport, *, scheduled: bool = False) -> Token:
-    """The token of a run.
-
-    Args:
-        scenario: that was run; kills in its schedule or of a search are in the steps.
-        report: what came of it, with all its steps.
-        scheduled: whether a search said who moves when, so that no seed says it.
-    """
-    segments = scenario.schedule.segments
-    if scheduled:
-        segments = format_segments(compact(report.rounds[0][: report.storm_steps], report.actors))
-    digest = unscheduled_digest(scenario, segments)
-    return token_for(scenario.name, digest, report.seed, segments, trace_of(report))
-
-
-def trace_of(report: RunReport) -> Fingerprint:
-    """The fingerprint of all that happened in a run."""
-    return fingerprint(storm_once(report.rounds, report.storm_steps))
-
-
-def unscheduled_digest(scenario: Scenario, segments: str) -> str:
-    """The scenario's digest for a token; where segments say who moves, no strategy has a say."""
-    return scenario_digest(replace(scenario, schedule=Schedule("replay")) if segments else scenario)
-
-
 def _lacks(step: RawStep) -> MachineError:
     actor, _, operation, path, _, _, number, _, _ = step
     name = errno_name(number) or ""
@@ -490,24 +468,3 @@ def _lacks(step: RawStep) -> MachineError:
         f"the machine ran out ({name}: {os.strerror(number or 0)}) when {actor} made {operation} {path}, and no fault"
         " did that: give the run more space (--sandbox), more inodes or more open files (ulimit -n)",
     )
-
-
-def storm_once(rounds: Sequence[Sequence[RawStep]], storm_steps: int) -> list[RawStep]:
-    """All that happened, the storm (which is the same in every round) counted once."""
-    steps = list(rounds[0])
-    for later in rounds[1:]:
-        steps += later[storm_steps:]
-    return steps
-
-
-@functools.lru_cache(maxsize=4)
-def scenario_digest(scenario: Scenario) -> str:
-    """The scenario's digest, with the revision of its toolchain and, where it matters, the Python version."""
-    names = (*scenario.cleaners_after, *scenario.cleaners_during)
-    python = PYTHON_VERSION if any(_depends_on_interpreter(name) for name in names) else ""
-    return scenario.digest(TOOLCHAINS[scenario.toolchain].revision, python)
-
-
-def _depends_on_interpreter(cleaner: str) -> bool:
-    # A real program is not in the table: its interpreter, if it has one, is its own.
-    return cleaner in CLEANERS and CLEANERS[cleaner].depends_on_interpreter

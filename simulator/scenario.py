@@ -74,6 +74,8 @@ class Scenario:
         protocol: name in `cache_core.protocols.PROTOCOLS`.
         toolchain: name in `simulator.actors.toolchains.TOOLCHAINS`.
         cache_lock: whether installs hold the cache's lock, shared, for their whole life.
+        builds_only: whether the actors only get their source distributions built, and make no whole install
+            (`simulator.actors.entries`).
         faults: at fixed places.
         random_faults: drawn from the seed.
         cleaners_after: each gets the whole residue.
@@ -95,6 +97,7 @@ class Scenario:
     cleaners_during: tuple[str, ...] = ()
     expect: Expect = field(default_factory=Expect)
     origin: str = ""
+    builds_only: bool = False
 
     def digest(self, toolchain_revision: int, python: str) -> str:
         """8 hexadecimal digits over everything that decides a run but the seed.
@@ -110,9 +113,11 @@ class Scenario:
         for package in resolved["packages"]:
             del package["source"]
             _leave_out_defaults(package)
+        # Younger than tokens that must hold.
         if self.schedule.depth == DEPTH:
-            # Younger than tokens that must hold.
             del resolved["schedule"]["depth"]
+        if not self.builds_only:
+            del resolved["builds_only"]
         resolved["toolchain_revision"] = toolchain_revision
         resolved["python"] = python
         text = json.dumps(resolved, sort_keys=True, separators=(",", ":"))

@@ -79,6 +79,7 @@ class _Storm(_Table):
     protocol: Annotated[str, _one_of("protocol", PROTOCOLS)]
     toolchain: Annotated[str, _one_of("toolchain", TOOLCHAINS)]
     cache_lock: bool | None = None
+    builds_only: bool = False
     faults: list[Annotated[str, pydantic.AfterValidator(_fault_spec)]] = []
 
 
@@ -313,6 +314,7 @@ def _resolve(name: str, origin: str, file: _File) -> Scenario:
         cleaners_during=tuple(file.cleaners.during),
         expect=Expect(tuple(file.expect.cleaners_may_fail), tuple(file.expect.tolerated_oracles)),
         origin=origin,
+        builds_only=storm.builds_only,
     )
 
 

@@ -141,7 +141,7 @@ def _work(store: Store, job: InstallJob, package: SdistManifest) -> Work:
 
     def unpack(wheel: str, directory: str) -> None:
         store.enter_phase(UNPACK)
-        _write_files(store.kernel, directory, _members(store.kernel, wheel))
+        write_files(store.kernel, directory, _members(store.kernel, wheel))
 
     def scratch() -> str:
         place = f"{job.environment}/{_SCRATCH}-{package.name}"
@@ -164,7 +164,7 @@ def _fetch(store: Store, package: SdistManifest | WheelManifest, directory: str)
         store.enter_phase(UNPACK)
         modes = {file.path: file.mode for file in package.files}
         files = ((file.path, content(package.identifier, file)) for file in package.files)
-        _write_files(kernel, directory, files, modes)
+        write_files(kernel, directory, files, modes)
     finally:
         # Missing only when it could not be made, and that error is on its way already.
         with suppress(FileNotFoundError):
@@ -177,7 +177,7 @@ def _members(kernel: Kernel, wheel: str) -> Iterable[tuple[str, bytes]]:
         return [(name, archive_file.read(name)) for name in archive_file.namelist() if not name.endswith("/")]
 
 
-def _write_files(
+def write_files(
     kernel: Kernel, directory: str, files: Iterable[tuple[str, bytes]], modes: Mapping[str, int] | None = None
 ) -> None:
     """Write files into an empty directory that nobody else uses, each directory once, before its first file.

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 
 _SINGULAR = {"strategies": "strategy"}
+# Toolchains that are a part of a release's, by how their names end.
+_PARTS = {
+    "staging": "the staging phase of a release, alone",
+    "pinned": "the 13 steps of the staging phase that the race is made of",
+}
 
 
 @click.command(
@@ -159,7 +164,7 @@ def _modelled(toolchain: str) -> str:
     from simulator.actors.toolchains.rmtree import chmod_and_retry  # noqa: PLC0415
 
     if toolchain not in RELEASES:
-        return "the staging phase of a release, alone; no real one does only this"
+        return f"{_PARTS[toolchain.rpartition('-')[2]]}; no real one does only this"
     release = RELEASES[toolchain]
     poisons = "can poison" if release.removal is chmod_and_retry else "cannot poison"
     return f"{' and '.join(release.requirements)}, {poisons}"

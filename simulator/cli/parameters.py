@@ -73,7 +73,7 @@ def debug_option() -> Decorator:
     return click.option("--debug", is_flag=True, expose_value=False, hidden=True)
 
 
-def override_options() -> Decorator:
+def override_options(strategies: str = "sticky, random, pct or round-robin.") -> Decorator:
     """What a run may have different from its scenario file, as one argument `overrides`; a replay must be given it."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,12 +82,12 @@ def override_options() -> Decorator:
             overrides = Overrides(**{field.name: values.pop(field.name) for field in dataclasses.fields(Overrides)})
             return function(overrides=overrides, **values)
 
-        return _override_options()(with_overrides)
+        return _override_options(strategies)(with_overrides)
 
     return decorate
 
 
-def _override_options() -> Decorator:
+def _override_options(strategies: str) -> Decorator:
     return _all(
         click.option("--builds", type=click.IntRange(min=0), metavar="N", help="How many installs side by side."),
         click.option(
@@ -119,7 +119,7 @@ def _override_options() -> Decorator:
             default=None,
             help="Whether installs hold the cache's lock, whatever scenario and protocol say.",
         ),
-        click.option("--strategy", metavar="S", help="Who picks who moves: sticky, random, pct or round-robin."),
+        click.option("--strategy", metavar="S", help=f"Who picks who moves: {strategies}"),
         click.option(
             "--depth", type=click.IntRange(min=1), metavar="D", help="With --strategy pct: how deep (default 3)."
         ),

@@ -92,7 +92,7 @@ def scenario_of(token: Token, name_or_file: str | None, overrides: Overrides) ->
     """
     from simulator.cli.scenarios import resolve  # noqa: PLC0415
     from simulator.errors import BadInputError, DivergenceError  # noqa: PLC0415
-    from simulator.orchestrator import scenario_digest, unscheduled_digest  # noqa: PLC0415
+    from simulator.identity import scenario_digest, unscheduled_digest  # noqa: PLC0415
     from simulator.scenario_file import scenario_files  # noqa: PLC0415
     from simulator.token import LONG  # noqa: PLC0415
 

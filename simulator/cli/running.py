@@ -15,6 +15,7 @@ from simulator.ground.sandbox import Sandbox
 from simulator.orchestrator import Options, run
 from simulator.search.sampling import sample
 from simulator.search.subject import ScenarioSubject
+from simulator.search.systematic import Systematic, check_size
 from simulator.shrink.keep import keep_of
 from simulator.shrink.shrinking import shrink
 from simulator.solo import solo
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
     from simulator.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport
     from simulator.report.live import View
     from simulator.scenario import Scenario
-    from simulator.search.found import Found
+    from simulator.search import found as searching
+    from simulator.search.limits import Limits
     from simulator.search.result import Exploration
-    from simulator.search.sampling import Limits as SearchLimits
-    from simulator.shrink.shrinking import Limits, Shrunk
+    from simulator.shrink.shrinking import Limits as ShrinkLimits
+    from simulator.shrink.shrinking import Shrunk
     from simulator.token import Token
 
 T = TypeVar("T")
@@ -150,18 +152,13 @@ class Runner:
         self,
         scenario: Scenario,
         *,
-        limits: SearchLimits,
+        limits: Limits,
         first_seed: int,
         count_classes: bool,
-        observer: Callable[[Found, float], None],
+        observer: searching.Observer,
     ) -> Exploration:
-        """Many runs, at full speed; a signal ends them early, and what they found is returned."""
-        subject = ScenarioSubject(
-            scenario,
-            self._sandbox,
-            interrupted=self._interruption,
-            real_cleaners=await self._real_cleaners(scenario),
-        )
+        """Many runs, drawn, at full speed; a signal ends them early, and what they found is returned."""
+        subject = await self._subject(scenario)
         return await sample(
             subject,
             scenario.schedule,
@@ -175,7 +172,7 @@ class Runner:
         self,
         scenario: Scenario,
         token: Token,
-        limits: Limits,
+        limits: ShrinkLimits,
         *,
         same_directory: bool = False,
         signature: str | None = None,
@@ -187,12 +184,7 @@ class Runner:
             DivergenceError: It is another run here.
             InterruptedRunError: A signal came.
         """
-        subject = ScenarioSubject(
-            scenario,
-            self._sandbox,
-            interrupted=self._interruption,
-            real_cleaners=await self._real_cleaners(scenario),
-        )
+        subject = await self._subject(scenario)
         try:
             trial = await subject.trial(token.seed)
             check_trace(trial.report, token)
@@ -200,6 +192,35 @@ class Runner:
             return await shrink(subject, trial, keep=keep, quick=subject.storm_alone(), limits=limits)
         except KeyboardInterrupt:
             raise self._interruption.error() from None
+
+    async def search(
+        self, scenario: Scenario, *, seed: int, kills: int, count_classes: bool, bounded: bool
+    ) -> Systematic:
+        """A systematic search, at its beginning.
+
+        Args:
+            scenario: what to run.
+            seed: of its faults.
+            kills: how many a run has at most.
+            count_classes: whether storms are told apart by more than their outcome.
+            bounded: whether somebody said how far it may go.
+
+        Raises:
+            BadInputError: nobody did, and it would not come to its end.
+        """
+        subject = await self._subject(scenario, kills=kills > 0)
+        if not bounded:
+            await check_size(subject)
+        return Systematic(subject, await subject.start(), seed=seed, kills=kills, count_classes=count_classes)
+
+    async def _subject(self, scenario: Scenario, *, kills: bool = False) -> ScenarioSubject:
+        return ScenarioSubject(
+            scenario,
+            self._sandbox,
+            kills=kills,
+            interrupted=self._interruption,
+            real_cleaners=await self._real_cleaners(scenario),
+        )
 
     async def _real_cleaners(self, scenario: Scenario) -> RealCleaning | None:
         """The real programs among the scenario's cleaners, made ready once."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from simulator.engine.trace import json_lines, where_it_parts
 from simulator.errors import BadInputError, DivergenceError
-from simulator.orchestrator import storm_once, trace_of
+from simulator.identity import storm_once, trace_of
 from simulator.token import LONG, parse_token
 
 if TYPE_CHECKING:

@@ -67,6 +67,7 @@ class Actor:
         settled: up to where the record was searched for its steps.
         pending: the call it waits with; only what the gate has seen.
         waits_for: the lock, when it is blocked.
+        vain: the place in the record of its last attempt at a lock, by a call that waits, while another had it.
         killed: whether a fault did that.
         last_failure: its last step that failed.
         descriptors: that are open, with the path each was opened by.
@@ -75,7 +76,7 @@ class Actor:
 
     __slots__ = (
         "_phase", "dead", "descriptors", "faults", "grant", "index", "killed", "last_failure", "locks", "name",
-        "pending", "settled", "status", "steps", "waits_for",
+        "pending", "settled", "status", "steps", "vain", "waits_for",
     )  # fmt: skip
 
     def __init__(
@@ -98,6 +99,7 @@ class Actor:
         self.grant: list[str] = []
         self.pending: Call | None = None
         self.waits_for: str | None = None
+        self.vain = -1
         self.killed = killed
         self.last_failure: RawStep | None = None
         self.descriptors: dict[int, str] = {}

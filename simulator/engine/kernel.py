@@ -293,6 +293,7 @@ class GatedKernel(Calls):
                 return self._make(call)
             except BlockingIOError:
                 self._actor.steps -= 1
+                self._actor.vain = len(self._gate.steps) - 1
                 self._suspend(self._gate.block(self._actor, call[1]))
 
     # What processes of one program do with each other. Waiting is no step, as no file system sees it.
@@ -358,4 +359,5 @@ class AsyncGatedKernel(Calls):
                 return await self._make(call)
             except BlockingIOError:
                 self._actor.steps -= 1
+                self._actor.vain = len(self._gate.steps) - 1
                 await self._suspend(self._gate.block(self._actor, call[1]))

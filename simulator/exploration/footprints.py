@@ -3,8 +3,8 @@
 Two steps of different actors whose footprints do not conflict can change places: both return what they returned, and
 the file system ends as it ended (`tests/property/test_independence.py` makes both orders on the real one). The table is
 that of what the call did, not of what it might have done: a failed call reads what decided that it failed. A walk along
-a path reads, for each directory that it passes through, the entry (a rename could take it away) and meta (a chmod could
-close it); a call that starts at a descriptor reads from there on.
+a path reads, for each directory that it passes through, the entry (a rename could take it away) and the mode (a chmod
+could close it); a call that starts at a descriptor reads from there on.
 
 Guarantee: never narrower than the truth, given the record from the first step on and what was there before it.
 Where it is wider than needed:
@@ -13,7 +13,7 @@ Where it is wider than needed:
   O_TRUNC was among the flags;
 - a chmod counts as a change unless start or an earlier chmod say that the mode is the same (a new file's is not known);
 - a call that ended in EACCES reads all of its path, unless a directory on it is known to let nobody in;
-- rmdir is an add to the directory's own meta, so it conflicts with whoever looks for names there by a descriptor;
+- rmdir is an add to the directory's own meta, and who could not make a name in a directory reads that: it may be gone;
 - utime counts as a write of the content as well: either sets the modification time;
 - a link that a call may have followed or not (O_NOFOLLOW is not in the record) counts for both;
 - all that lies outside of the sandbox is one object, and a change of a name or a mode there concerns every step;
@@ -53,6 +53,7 @@ from simulator.exploration.keys import (
     listing,
     lock,
     meta,
+    mode,
 )
 from simulator.exploration.tree import DIRECTORY, FILE, LINK, Node, Place, Tree, is_denied
 from simulator.ground.stage import CACHE
@@ -67,6 +68,7 @@ __all__ = ["Follower", "Footprint", "conflict", "footprints"]
 
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
+_MAKES_A_NAME = frozenset({CREATE, CREATE_EXCL, "mkdir", "symlink", "link", "rename"})
 
 
 class _LostTrackError(Exception):
@@ -91,7 +93,7 @@ class Follower:
 
     def __init__(self, start: Start | None = None, cache: str = CACHE) -> None:
         self._tree = Tree(cache, start)
-        self._outside = (entry(self._tree.outside.number, OUTSIDE), meta(self._tree.outside.number))
+        self._outside = (entry(self._tree.outside.number, OUTSIDE), mode(self._tree.outside.number))
         self._descriptors = Descriptors()
         self._lost = False
         self._touched: Footprint = {}
@@ -158,6 +160,7 @@ class Follower:
         places = self._places(step, path)
         if step.errno is not None:
             self._look_at_refusal(step, [place.node for place in places])
+            self._look_at_death(step, places)
             return None
         if len(places) != 1 or places[0].directory is None:
             raise _LostTrackError(path)
@@ -168,7 +171,14 @@ class Follower:
         if step.errno in _REFUSED:
             for node in nodes:
                 if node is not None:
-                    self._touch(meta(node.number), READ)
+                    self._touch(mode(node.number), READ)
+
+    def _look_at_death(self, step: Step, places: Iterable[Place]) -> None:
+        """A name cannot be made in a directory that is removed; a descriptor still leads there."""
+        if step.errno == errno.ENOENT and step.operation in _MAKES_A_NAME:
+            for place in places:
+                if place.directory is not None:
+                    self._touch(meta(place.directory.number), READ)
 
     def _follow(self, place: Place) -> Place:
         return self._tree.follow(place, self._touched, denied=self._denied)
@@ -194,7 +204,7 @@ class Follower:
     def _open(self, step: Step) -> None:
         nodes = self._either(step)
         for node in nodes:
-            self._touch(meta(node.number), READ)
+            self._touch(mode(node.number), READ)
         if step.errno is None:
             if step.detail == TRUNCATED:
                 self._truncate([node for node in nodes if node.kind != LINK])
@@ -213,13 +223,15 @@ class Follower:
 
     def _emptied(self, node: Node) -> None:
         """It was there, and may have been emptied: its times are of now, its content is gone if it had any."""
-        self._touched[meta(node.number)] = ADD  # that it may be opened is read as well, but no add changes that
+        self._touch(mode(node.number), READ)
+        self._touch(meta(node.number), ADD)
         self._touch(data(node.number), READ if node.empty else WRITE)
 
     def _create(self, step: Step) -> None:
         places = [self._follow(place) for place in self._places(step, step.path)]
         if step.errno is not None:
             self._look_at_refusal(step, [place.node for place in places])
+            self._look_at_death(step, places)
             return
         if len(places) != 1:
             raise _LostTrackError(step.path)
@@ -324,7 +336,7 @@ class Follower:
             return
         if moved.may_be_directory and source.directory is not target.directory:
             # A directory that nobody may write to cannot get another `..`.
-            self._touch(meta(moved.number), READ)
+            self._touch(mode(moved.number), READ)
             self._touch(MOVES, WRITE)
         if old is not None:
             self._touch(meta(old.number), ADD)
@@ -337,12 +349,13 @@ class Follower:
         sources, targets = self._places(step, step.path), self._places(step, step.target or "")
         places = [*sources, *targets]
         self._look_at_refusal(step, [place.node for place in places])
+        self._look_at_death(step, targets)
         # A path that leads nowhere fails before that.
         parents = {place.directory for place in places} - {None}
         for source in sources:
             if source.node is not None and source.node.may_be_directory and len(parents) > 1:
                 # Whether it may get another `..` is asked before whether the target is empty.
-                self._touch(meta(source.node.number), READ)
+                self._touch(mode(source.node.number), READ)
         self._touch(MOVES, READ)
         if step.errno in _NOT_EMPTY:
             for place in places:
@@ -356,6 +369,7 @@ class Follower:
         for node in nodes:
             if node is None:
                 continue
+            self._touch(mode(node.number), READ)
             self._touch(meta(node.number), READ)
             if node.kind != DIRECTORY:
                 self._touch(data(node.number), READ)
@@ -381,7 +395,7 @@ class Follower:
     def _list(self, step: Step) -> None:
         for node in [self._follow(place).node for place in self._places(step, step.path)]:
             if node is not None:
-                self._touch(meta(node.number), READ)
+                self._touch(mode(node.number), READ)
                 if step.errno is None:
                     self._touch(listing(node.number), READ)
 
@@ -400,20 +414,21 @@ class Follower:
     def _change_mode(self, step: Step, nodes: list[Node]) -> None:
         for node in nodes:
             if step.errno is not None or (len(nodes) == 1 and node.mode is not None and node.mode == step.mode):
-                self._touch(meta(node.number), READ)
+                self._touch(mode(node.number), READ)
             else:
-                self._touch(meta(node.number), WRITE)
+                self._touch(mode(node.number), WRITE)
                 node.mode = step.mode if len(nodes) == 1 else None
 
     def _fchown(self, step: Step) -> None:
         for node in self._of(step):
-            self._touch(meta(node.number), READ if step.errno is not None else WRITE)
+            self._touch(mode(node.number), READ if step.errno is not None else WRITE)
 
     def _utime(self, step: Step) -> None:
         for node in self._either(step):
             if step.errno is not None:
-                self._touch(meta(node.number), READ)
+                self._touch(mode(node.number), READ)
                 continue
+            self._touch(mode(node.number), READ)
             self._touch(meta(node.number), WRITE)
             if node.may_be_directory:
                 self._touch(listing(node.number), WRITE)

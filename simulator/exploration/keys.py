@@ -1,8 +1,9 @@
 """What a step touches, and how: the keys and kinds of footprints, and when two of them conflict.
 
 A key is a part of the file system that a call can depend on or change: what a name stands for (`entry`), which names a
-directory has (`listing`), the content and size of a file (`data`), mode, owner, link count and times (`meta`), who has
-the lock (`lock`); besides, above which directories lie (`MOVES`). Objects are numbers (`simulator.exploration.tree`).
+directory has (`listing`), the content and size of a file (`data`), who may do what with it (`mode`), its times and how
+many names it has (`meta`), who has the lock (`lock`); besides, above which directories lie (`MOVES`). Objects are
+numbers (`simulator.exploration.tree`).
 
 Adds commute: two names added to a directory, or taken from it, leave the same directory in either order, and so do two
 links made to one file; whoever lists the directory or looks at the file sees a difference, so an add and a read do not.
@@ -41,8 +42,13 @@ def data(number: int) -> Key:
     return ("data", number, "")
 
 
+def mode(number: int) -> Key:
+    """Permission bits and owner."""
+    return ("mode", number, "")
+
+
 def meta(number: int) -> Key:
-    """Mode, owner, times, and how many names there are (for a directory: whether it is still one)."""
+    """Times, and how many names there are (for a directory: whether it is still one)."""
     return ("meta", number, "")
 
 

@@ -19,7 +19,7 @@ import errno
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.engine.paths import OUTSIDE, Relative
-from simulator.exploration.keys import MOVES, READ, entry, join, meta
+from simulator.exploration.keys import MOVES, READ, entry, join, mode
 
 if TYPE_CHECKING:
     from simulator.exploration.keys import Footprint
@@ -164,7 +164,7 @@ class Tree:
             elif name == ".":
                 # Whether the directory may be searched is asked here too.
                 if node is not None and node.kind != FILE:
-                    join(footprint, meta(node.number), READ)
+                    join(footprint, mode(node.number), READ)
             elif name:
                 here = self._step(node, name, footprint, denied=denied)
         return here
@@ -188,7 +188,7 @@ class Tree:
             # The cache or a `.` in it; what is beside the cache or a `..` in it: a shown path does not say which.
             here = self._step(self.sandbox, self._cache, footprint, denied=False)
             if here.node is not None:
-                join(footprint, meta(here.node.number), READ)
+                join(footprint, mode(here.node.number), READ)
         if path == ".":
             names = [self._cache]
         elif names[-1] == "..":
@@ -203,7 +203,7 @@ class Tree:
             return Place(node, OUTSIDE, node)
         if node is None or node.kind == FILE:
             return NOWHERE
-        join(footprint, meta(node.number), READ)
+        join(footprint, mode(node.number), READ)
         if denied and node.mode is not None and not node.mode & _SEARCH_BITS:
             return NOWHERE
         if name == "..":

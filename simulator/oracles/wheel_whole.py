@@ -10,10 +10,13 @@ from __future__ import annotations
 import functools
 import os
 import stat
+import zipfile
 from typing import TYPE_CHECKING
 
 from cache_core.buckets import WheelEntry, index_id
+from cache_core.protocols import BUILD_IN_PLACE
 from cache_core.store import Store
+from simulator.actors.entries import ARCHIVE_IN_PLACE
 from simulator.actors.install import DEFAULT_INDEX_URL, SITE_PACKAGES, source_entry
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.expected import published_files
@@ -36,6 +39,8 @@ def is_record(path: str) -> bool:
 
 def wheel_whole(evidence: StormEvidence) -> list[Violation]:
     """A violation for each archive or environment that is not what its packages say."""
+    if evidence.scenario.builds_only:
+        return _wheels_whole(evidence)
     known: dict[int, bytes] = {}
     violations = []
     store = Store(evidence.stage.cache, "judge")
@@ -54,6 +59,51 @@ def wheel_whole(evidence: StormEvidence) -> list[Violation]:
             wrong = differences(place, together, known)
             violations += tell(f"what {build.actor} installed", wrong, "installed")
     return violations
+
+
+def _wheels_whole(evidence: StormEvidence) -> list[Violation]:
+    scenario, stage = evidence.scenario, evidence.stage
+    store = Store(stage.cache, "judge")
+    violations = []
+    for package in scenario.packages:
+        if not isinstance(package, SdistManifest):
+            continue
+        expected = _expected(package, scenario.toolchain)
+        archive = _published(store, package)
+        if archive is not None:
+            wrong = wheel_differences(archive, package.build.wheel, expected)
+            violations += tell(f"the published {package.identifier}", wrong, "published")
+        for build in evidence.builds:
+            if build.outcome == OK and scenario.protocol in BUILD_IN_PLACE:
+                place = f"{stage.environment(build.actor)}/{ARCHIVE_IN_PLACE}"
+                wrong = wheel_differences(place, package.build.wheel, expected)
+                violations += tell(f"the wheel of {build.actor}", wrong, "built")
+    return violations
+
+
+def wheel_differences(directory: str, wheel: str, expected: Mapping[str, bytes]) -> dict[str, list[str]]:
+    """As `differences`, of the members of a wheel; one that is no zip file is itself what is truncated.
+
+    Args:
+        directory: where it is.
+        wheel: its file name.
+        expected: what it should hold: paths to bytes.
+    """
+    path = f"{directory}/{wheel}"
+    if not os.path.exists(path):
+        return {"missing": [wheel]}
+    try:
+        with zipfile.ZipFile(path) as opened:
+            held = {name: opened.read(name) for name in opened.namelist()}
+    except zipfile.BadZipFile:
+        return {"truncated": [wheel]}
+    shorter = [name for name, data in expected.items() if name in held and len(held[name]) < len(data)]
+    others = {name for name, data in held.items() if data != expected.get(name) and not is_record(name)}
+    return {
+        "missing": [name for name in expected if name not in held],
+        "truncated": shorter,
+        "foreign": list(others.difference(shorter)),
+    }
 
 
 @functools.lru_cache(maxsize=64)
@@ -122,7 +172,7 @@ def _holds(path: str, status: os.stat_result, data: bytes, known: dict[int, byte
 
 
 def tell(what: str, wrong: Mapping[str, list[str]], place: str) -> list[Violation]:
-    """A violation, if anything is wrong with `what`, which is ``published`` or ``installed`` (`place`)."""
+    """A violation, if anything is wrong with `what`, which is ``published``, ``installed`` or ``built`` (`place`)."""
     counts = {kind: sorted(paths) for kind, paths in wrong.items() if paths}
     if not counts:
         return []

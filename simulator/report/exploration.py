@@ -104,13 +104,21 @@ class ExplorationReport:
         unexpected = sum(not item.violation.expected for item in found.violations)
         classes = "" if found.classes is None else f" in {counted(found.classes, 'class', 'classes')} of storms"
         rate = f"{found.explored / found.seconds:,.0f} a second" if found.seconds else "in no time"
+        more = "" if found.complete else f"; about {found.estimate_unseen:,} more to come (a rough estimate, Chao 1984)"
         self._wrapped(
             f"{counted(found.explored, 'schedule')} in {found.seconds:.1f} s ({rate}),"
-            f" {counted(len(found.outcomes), 'outcome')}{classes}, the last new one in run {found.last_new:,}; about"
-            f" {found.estimate_unseen:,} more to come (a rough estimate, Chao 1984);"
+            f" {counted(len(found.outcomes), 'outcome')}{classes}, the last new one in run {found.last_new:,}{more};"
             f" {counted(unexpected, 'unexpected violation')}"
         )
-        self._wrapped(f"{found.bound}. It is a sample: what it did not find may be there all the same.")
+        self._wrapped(f"{found.bound}. {self._caveat(found)}".rstrip())
+
+    @staticmethod
+    def _caveat(found: Exploration) -> str:
+        if found.complete:
+            return ""
+        if found.estimate_runs is None:
+            return "It is a sample: what it did not find may be there all the same."
+        return f"Perhaps {counted(found.estimate_runs, 'run')} more (very roughly), besides kills still to come."
 
 
 def _cells(item: Outcome, explored: int) -> tuple[str, str, str, str]:

@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING
 from simulator.exploration.classes import trace_class
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from simulator.outcome import Violation
     from simulator.search.subject import Subject, Trial
+
+    # Told after each run what was found so far, in how many seconds, and how many runs are left, at most or roughly;
+    # None where nobody knows.
+    Observer = Callable[["Found", float, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +52,31 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One kind of result, and in how many runs it came."""
+    """One kind of result, and in how many runs it came.
+
+    Attributes:
+        signature: its name.
+        count: of the runs.
+        first: number of the first of them, from 1.
+        violates: whether an oracle had something to say, expected or not.
+        shown: the run that shows it.
+    """
 
     signature: str
     count: int
     first: int
+    violates: bool
     shown: Shown
 
     def document(self) -> dict[str, object]:
         """As in the `explore` document."""
-        return {"signature": self.signature, "count": self.count, "first": self.first, **self.shown.document()}
+        return {
+            "signature": self.signature,
+            "count": self.count,
+            "first": self.first,
+            "violates": self.violates,
+            **self.shown.document(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +116,22 @@ class Found:
         self.violations: dict[tuple[str, bool], Violated] = {}
         self.sometimes = dict.fromkeys(subject.counters, 0)
 
-    def add(self, trial: Trial) -> bool:
-        """Count one run; whether its outcome is new."""
+    def add(self, trial: Trial, storm_class: str | None = None) -> bool:
+        """Count one run; whether its outcome is new.
+
+        Args:
+            trial: the run.
+            storm_class: of its storm, where somebody knows it already.
+        """
         self.runs += 1
         if self.classes is not None:
-            self.classes.add(trace_class(trial.storm))
+            self.classes.add(storm_class or trace_class(trial.storm))
         known = self.outcomes.get(trial.signature)
         self.outcomes[trial.signature] = Outcome(
             trial.signature,
             known.count + 1 if known else 1,
             known.first if known else self.runs,
+            bool(trial.violations) or (known is not None and known.violates),
             self._shown(trial, known.shown if known else None),
         )
         if known is None:

@@ -12,7 +12,6 @@ is never complete, and what it did not find may well be there. Costs: the runs, 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulator.errors import BadInputError, InterruptedRunError
@@ -25,21 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.scenario import Schedule
+    from simulator.search.found import Observer
+    from simulator.search.limits import Limits
     from simulator.search.result import Exploration
     from simulator.search.subject import Subject
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How far a search may go.
-
-    Attributes:
-        schedules: how many runs at most, at least 1.
-        budget_seconds: after which no further one begins; one is made in any case.
-    """
-
-    schedules: int
-    budget_seconds: float
 
 
 async def sample(
@@ -49,7 +37,7 @@ async def sample(
     *,
     first_seed: int = 0,
     count_classes: bool = False,
-    observer: Callable[[Found, float], None] | None = None,
+    observer: Observer | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Exploration:
     """Make many runs; it waits for nothing but real cleaners.
@@ -61,7 +49,7 @@ async def sample(
         first_seed: of the first run; the others follow.
         count_classes: whether storms are told apart by more than their outcome (`exploration.classes`); takes some 30
             us a step, about as long again as the run.
-        observer: told after each run what was found so far, in how many seconds.
+        observer: told after each run.
         clock: monotonic seconds.
 
     Raises:
@@ -82,7 +70,7 @@ async def sample(
             break
         found.add(trial)
         if observer is not None:
-            observer(found, clock() - start)
+            observer(found, clock() - start, limits.schedules - found.runs)
     return answer(
         found,
         scenario=subject.name,

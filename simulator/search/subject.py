@@ -11,16 +11,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from simulator.engine.faults import KILL, Fault
 from simulator.exploration.start import observe
 from simulator.ground.stage import CACHE
-from simulator.orchestrator import Options, length_alone, run, scenario_digest, stage_of, token_of
+from simulator.identity import scenario_digest, token_of
+from simulator.orchestrator import Options, length_alone, party_names, run, stage_of
 from simulator.signature import signature
 from simulator.sometimes import counters, happened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from simulator.engine.faults import Fault
     from simulator.engine.trace import RawStep
     from simulator.exploration.start import Start
     from simulator.ground.sandbox import Sandbox
@@ -68,6 +69,7 @@ class Subject(Protocol):
         name: of it.
         digest: of everything that decides a run but seed and schedule.
         counters: what may happen in a run that is worth counting.
+        victims: actors that may be killed.
     """
 
     @property
@@ -76,6 +78,8 @@ class Subject(Protocol):
     def digest(self) -> str: ...  # noqa: D102
     @property
     def counters(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def victims(self) -> tuple[str, ...]: ...  # noqa: D102
 
     async def trial(self, seed: int, *, strategy: Strategy | None = None, kills: tuple[Fault, ...] = ()) -> Trial:
         """Run it once.
@@ -151,6 +155,7 @@ class ScenarioSubject:
     Args:
         scenario: what to run.
         sandbox: where.
+        kills: whether a search kills actors.
         interrupted: asked before each step; true raises KeyboardInterrupt.
         real_cleaners: those of the scenario's cleaners that are real programs.
     """
@@ -160,13 +165,16 @@ class ScenarioSubject:
         scenario: Scenario,
         sandbox: Sandbox,
         *,
+        kills: bool = False,
         interrupted: Callable[[], bool] = bool,
         real_cleaners: RealCleaning | None = None,
     ) -> None:
         self.scenario = scenario
         self.name = scenario.name
         self.digest = scenario_digest(scenario)
-        self.counters = counters(scenario)
+        self.victims = party_names(scenario)
+        killed = Fault("", 0, "", 0, KILL)
+        self.counters = counters(scenario if not kills else replace(scenario, faults=(*scenario.faults, killed)))
         self._sandbox = sandbox
         self._options = Options(interrupted=interrupted, bare=True, real_cleaners=real_cleaners, token=False)
 

@@ -52,7 +52,8 @@ BLIND = {
     "adds to listings": without("listing", ADD),
     "data": without("data", READ, ADD, WRITE),
     "meta": without("meta", READ, ADD, WRITE),
-    "reads of meta": without("meta", READ),
+    "modes": without("mode", READ, ADD, WRITE),
+    "reads of modes": without("mode", READ),
     "locks": without("lock", READ, ADD, WRITE),
 }
 

@@ -1,7 +1,7 @@
 """Each strategy finds the poisoning of the report at its smallest, or is known not to.
 
-Measured over seeds 0 to 999 of `issue-3515-small` (two builds): 32 runs poison under sticky (its switch probability is
-0.1), 7 under pct of depth 3, 5 of depth 5, none of depth 2 (it takes two changes at least) and none under random.
+Measured over seeds 0 to 999 of `issue-3515-small` (two builds): 114 runs poison under sticky (its switch probability is
+0.2), 28 under random, 24 under pct of depth 3, 37 of depth 5, and none of depth 2 (it takes two changes at least).
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ def outcomes(scenario, schedules):
     return {item.signature for item in explored(scenario, GROUND, schedules=schedules).outcomes}
 
 
-# So many that none of them poisons with a probability below 1e-6, at the shares measured: 0.968 ** 425 and so on. The
+# So many that none of them poisons with a probability below 1e-6, at the shares measured: 0.886 ** 115 and so on. The
 # seeds are fixed, so what passes once passes again, until somebody changes a strategy, the scenario or the toolchain.
 @pytest.mark.parametrize(
-    ("strategy", "depth", "schedules"), [("sticky", 3, 425), ("pct", 3, 1970), ("pct", 5, 2760)]
+    ("strategy", "depth", "schedules"), [("sticky", 3, 115), ("random", 3, 490), ("pct", 3, 570), ("pct", 5, 370)]
 )  # fmt: skip
 def test_the_poisoning_is_found(strategy, depth, schedules):
     assert first_poisoning(small(strategy, depth), schedules) is not None
 
 
 def test_a_sticky_walk_finds_more_than_the_others_and_all_that_they_find():
-    # The last new one of a thousand comes in run 198.
-    by_sticky = outcomes(small("sticky"), 200)
-    assert len(by_sticky) >= 12
+    # The last new one of a thousand comes in run 25; with random in run 848, with pct in run 538.
+    by_sticky = outcomes(small("sticky"), 40)
+    assert len(by_sticky) == 8
     for strategy in ("random", "pct"):
         assert outcomes(small(strategy), 200) < by_sticky

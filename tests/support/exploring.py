@@ -5,7 +5,8 @@ from __future__ import annotations
 import trio
 
 from simulator.ground.sandbox import Sandbox
-from simulator.search.sampling import Limits, sample
+from simulator.search.limits import Limits
+from simulator.search.sampling import sample
 from simulator.search.subject import ScenarioSubject
 
 

@@ -201,7 +201,8 @@ class Copy:
             return ("errno", error.errno)
 
     def _call(self, actor, operation, arguments):
-        kernel, fds = self.kernels[actor], sorted(self.actors[actor].descriptors)
+        # In the order in which they were opened: their numbers are up to who else has some.
+        kernel, fds = self.kernels[actor], list(self.actors[actor].descriptors)
         if operation == "fork":
             return len(kernel.fork(self.kernels[ACTORS[actor == ACTORS[0]]]))
         if operation == "give_up":

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from cache_core.protocols import BUILD_IN_PLACE
 from cache_core.removal import remove_tree
-from simulator.actors.install import InstallJob, install, source_entry
+from simulator.actors.entries import lay
+from simulator.actors.install import InstallJob, install
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.engine.actor import Actor
-from simulator.ground.stage import place_source
 from simulator.hosts.base import Party
 from simulator.orchestrator import BUILD_FAILURES
 from simulator.scenario_file import load_scenario
@@ -19,7 +18,7 @@ from tests.support.sweep_states import STATES, copied_from
 from tests.support.sweeps import faults_of, play
 
 # The race of the report at its smallest: the staging phase alone, in a tree that is there already.
-_SMALL = load_scenario("issue-3515-small")
+_SMALL = load_scenario("issue-3515-real")
 
 STORMS = {
     "in-place": _SMALL,
@@ -32,16 +31,14 @@ STORMS = {
     "private": dataclasses.replace(_SMALL, protocol="private", cache_lock=True),
 }
 # Seeds of `in-place` under which a directory is poisoned.
-POISONING = (0, 18, 21)
+POISONING = (37, 56, 122)
 SWITCH_PROBABILITY = 0.1
 
 
 def set_stage(ground, storm):
     """What is there before anybody comes, in a cache that was laid."""
     ground.fresh_environments([f"build-{number}" for number in range(1, storm.builds + 1)])
-    if storm.protocol in BUILD_IN_PLACE:
-        for package in storm.packages:
-            place_source(package, f"{ground.cache}/{source_entry(package).local}")
+    lay(ground.cache, storm.packages, storm.protocol, builds_only=False)
 
 
 def build(ground, storm, number, index, faults=()):

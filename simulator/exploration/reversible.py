@@ -1,12 +1,15 @@
-"""Races: pairs of steps of different actors that depend on each other and could have come the other way round.
+"""Reversals: pairs of steps of different actors that depend on each other and could have come the other way round.
 
 Two steps race when they conflict, and nothing between them says that the first has to come before the second: no step
 that depends on the one and on which the other depends. Such a pair can be brought side by side (what is between them
 and does not depend on the first comes before, the rest after), and then be swapped.
 
+`simulator.search.races` finds the same while a search goes on, and asks only who may begin; here both orders are wanted
+whole, of a run that is over.
+
 Source: P. Abdulla, S. Aronis, B. Jonsson, K. Sagonas, "Optimal dynamic partial order reduction" (POPL 2014), section 4:
-reversible races, with clocks. How we differ: a blocked actor tries its lock again as a step of its own, so all races are
-reversible as far as steps tell.
+reversible races, with clocks. How we differ: an attempt to get a lock is a step, so all races are reversible as far as
+steps tell; what is possible, a run of the other order shows.
 Cost: the footprints; then keys of a step times actors for each step.
 """
 
@@ -27,14 +30,14 @@ if TYPE_CHECKING:
     from simulator.exploration.start import Start
 
 
-class Race(NamedTuple):
+class Reversal(NamedTuple):
     """Two steps; places in the run."""
 
     first: int
     second: int
 
 
-class Order:
+class PartialOrder:
     """Which steps of a run come before which, whatever the order of those that are independent.
 
     Args:
@@ -56,13 +59,13 @@ class Order:
         who = self._places[self._actors[first]]
         return self._clocks[first][who] <= self._clocks[second][who]
 
-    def races(self) -> list[Race]:
+    def reversals(self) -> list[Reversal]:
         """All of them, by their second step, of these the latest first step first."""
-        found: list[Race] = []
+        found: list[Reversal] = []
         last: dict[tuple[Key, str], int] = {}
         before: dict[str, int] = {}
         for place, (actor, footprint) in enumerate(zip(self._actors, self.touched, strict=True)):
-            found += self._races_with(place, before.get(actor), self._touched_before(place, last, before))
+            found += self._pairs_with(place, before.get(actor), self._touched_before(place, last, before))
             before[actor] = place
             for key in footprint:
                 last[key, actor] = place
@@ -86,25 +89,25 @@ class Order:
                 return (at,)
         return ()
 
-    def _races_with(self, place: int, own: int | None, candidates: set[int]) -> list[Race]:
+    def _pairs_with(self, place: int, own: int | None, candidates: set[int]) -> list[Reversal]:
         free = [at for at in candidates if own is None or not self.leads_to(at, own)]
         return [
-            Race(at, place)
+            Reversal(at, place)
             for at in sorted(free, reverse=True)
             if not any(other != at and self.leads_to(at, other) for other in free)
         ]
 
-    def swapped(self, race: Race) -> list[int]:
-        """The run with the second step of a race before the first: indices of its steps."""
-        first, second = race
+    def swapped(self, pair: Reversal) -> list[int]:
+        """The run with the second step of a pair before the first: indices of its steps."""
+        first, second = pair
         waiting = [at for at in range(first + 1, second) if self.leads_to(first, at)]
         passing = [at for at in range(first + 1, second) if not self.leads_to(first, at)]
         rest = range(second + 1, len(self._actors))
         return [*range(first), *passing, second, first, *waiting, *rest]
 
-    def adjacent(self, race: Race) -> list[int]:
-        """The same run with the two steps of a race side by side."""
-        order = self.swapped(race)
-        at = order.index(race.first)
-        order[at - 1 : at + 1] = [race.first, race.second]
+    def adjacent(self, pair: Reversal) -> list[int]:
+        """The same run with the two steps of a pair side by side."""
+        order = self.swapped(pair)
+        at = order.index(pair.first)
+        order[at - 1 : at + 1] = [pair.first, pair.second]
         return order

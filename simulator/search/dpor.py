@@ -1,0 +1,248 @@
+"""DPOR, dynamic partial order reduction: every storm once, but for the order of steps that do not depend on each other.
+
+A depth-first search over schedules. A run is made to its end, whoever moves goes on for as long as possible; its races
+(`simulator.search.races`) say where else, and with whom, a further run has to branch off, and the deepest such place is
+next. Source sets keep the branches few; sleep sets end a run as soon as all that could follow has been seen: an actor
+whose branch was explored sleeps below its sisters until somebody makes a step that conflicts with its own. What it
+would do is known, since it did it: sleep sets keep footprints of what was executed.
+
+Source: Abdulla, Aronsson, Jonsson, Sagonas, "Optimal dynamic partial order reduction" (POPL 2014), algorithm 1 (source
+DPOR). Deviations: races are looked for after a run, not on the way; a race whose reversal begins with a sleeping actor
+adds nothing (all that follows from it has been seen); adds commute besides reads (`simulator.exploration.keys`); a call
+that waits for a lock is disabled while another has it, and when it is tried in vain, it races with what took the lock.
+
+Guarantee: one run, at least, of each class of storms (`simulator.exploration.classes`) that the subject has under
+the faults it is given, as far as the relation of independence holds. Rests on that, and on runs that repeat when their
+schedule does. Cost: no more runs than classes in all scopes measured, besides those cut short; memory grows with the
+length of a run, not with their number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from simulator.engine.actor import BLOCKED, ENABLED
+from simulator.errors import InternalError
+from simulator.exploration.keys import conflict
+from simulator.search.races import Order
+from simulator.search.transitions import Transitions
+from simulator.strategies.base import FOR_EVER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simulator.engine.actor import Actor
+    from simulator.engine.randomness import Randomness
+    from simulator.engine.trace import RawStep
+    from simulator.exploration.keys import Footprint
+    from simulator.exploration.start import Start
+
+
+@dataclass(slots=True)
+class Node:
+    """A place on the current path: what was chosen there, what was, and what is to be.
+
+    Attributes:
+        actor: index of who moves; None where a run was cut short.
+        footprint: of what it does; None until it has.
+        todo: who is still to be tried.
+        done: who was, with the footprint of what it did.
+        sleep: who need not be, with the footprint of what it would do.
+        disabled: who is known to wait for a lock here.
+    """
+
+    sleep: dict[int, Footprint]
+    actor: int | None = None
+    footprint: Footprint | None = None
+    todo: set[int] = field(default_factory=set)
+    done: dict[int, Footprint] = field(default_factory=dict)
+    disabled: set[int] = field(default_factory=set)
+
+    def open(self) -> set[int]:
+        """Who is to be tried, and may be."""
+        return self.todo - self.done.keys() - self.sleep.keys() - self.disabled
+
+    def covers(self, initials: frozenset[int]) -> bool:
+        """Whether one of `initials` was, is or will be tried here, or need not be."""
+        known = self.todo | self.done.keys() | self.sleep.keys() | ({self.actor} if self.actor is not None else set())
+        return not initials.isdisjoint(known)
+
+
+class Dpor:
+    """The search: a strategy for one run after another. `advance` between them, until it says that nothing is left.
+
+    Args:
+        start: what is in the sandbox before the first step.
+
+    Attributes:
+        path: the nodes of the run at hand.
+        branched_at: the place at which the run at hand leaves the one before.
+        transitions: of the run at hand.
+    """
+
+    def __init__(self, start: Start) -> None:
+        self.path: list[Node] = []
+        self.branched_at = 0
+        self.transitions: Transitions
+        self._start = start
+        self._actors: Sequence[Actor] = ()
+        # How much of the path this run has made.
+        self._made = 0
+        self._quiet = FOR_EVER
+        self._last_choice: tuple[int, int | None] = (-1, None)
+        # Who waits for a lock, and since which place.
+        self._waiting: dict[int, int] = {}
+        self._attempts = 0
+
+    # A run, as `Strategy`.
+
+    def begin(self, actors: Sequence[Actor], steps: Sequence[RawStep], randomness: Randomness) -> bool:
+        """As `Strategy.begin`."""
+        del randomness
+        self._actors = actors
+        self.transitions = Transitions(actors, steps, self._start)
+        self._made = 0
+        self._last_choice = (-1, None)
+        self._waiting = {}
+        self._attempts = 0
+        return True
+
+    def choose(self, enabled: Sequence[Actor], current: Actor) -> Actor | None:
+        """As `Strategy.choose`: the path as far as it is given, then whoever moves goes on."""
+        at = self._catch_up()
+        if at == len(self.path):
+            self.path.append(Node(self._asleep(at)))
+        node = self.path[at]
+        if self._last_choice == (at, node.actor) and node.actor is not None:
+            # It has ended without a step, or waits for a lock.
+            node.disabled.add(node.actor)
+            node.actor = None
+        if node.actor is None:
+            node.actor = _pick(node, enabled, current)
+        self._last_choice = (at, node.actor)
+        if node.actor is None:
+            return None
+        actor = self._actors[node.actor]
+        if actor.status != ENABLED:
+            raise _differs(at, f"{actor.name} is {actor.status}, and moved before")
+        self._quiet = FOR_EVER if at >= self.branched_at else self._stays(at)
+        return actor
+
+    def quiet_steps(self) -> int:
+        """As `ForesightedStrategy.quiet_steps`."""
+        return self._quiet
+
+    def end(self) -> None:
+        """As `Strategy.end`: what raced with what, and so where to branch off."""
+        self._wake(self._catch_up(), everybody=True)
+        order = Order(len(self._actors))
+        attempts = list(reversed(self.transitions.vain))
+        for place, (actor, footprint) in enumerate(self.transitions.made):
+            while attempts and attempts[-1].at == place:
+                self._branch(order, attempts[-1].actor, attempts.pop().footprint)
+            if place >= self.branched_at:
+                self._branch(order, actor, footprint)
+            order.add(actor, footprint)
+        while attempts:
+            self._branch(order, attempts[-1].actor, attempts.pop().footprint)
+
+    # Between runs.
+
+    def advance(self) -> bool:
+        """Go on to the next schedule; False when there is none left."""
+        while self.path:
+            node = self.path[-1]
+            if node.actor is not None and node.footprint is not None:
+                node.done[node.actor] = node.footprint
+            waiting = node.open()
+            if waiting:
+                node.actor, node.footprint = min(waiting), None
+                self.branched_at = len(self.path) - 1
+                return True
+            self.path.pop()
+        return False
+
+    def explored_share(self) -> float | None:
+        """How much of the tree, as far as it is known, is behind us; None before the first branch. Rough."""
+        share, weight = 0.0, 1.0
+        for node in self.path:
+            branches = len(node.done) + len(node.open() - {node.actor}) + (node.actor not in node.done)
+            share += weight * len(node.done) / branches
+            weight /= branches
+        return share or None
+
+    def rewind(self) -> None:
+        """The run at hand did not come to its end: it is the next one again."""
+        del self.path[self.branched_at + 1 :]
+        for node in self.path[self.branched_at :]:
+            node.footprint = None
+
+    # The path.
+
+    def _catch_up(self) -> int:
+        """Let the path grow by what was done; how long it is."""
+        made, before = self.transitions.made, self._made
+        self._made = self.transitions.catch_up()
+        for place in range(before, self._made):
+            actor, footprint = made[place]
+            if place == len(self.path):
+                self.path.append(Node(self._asleep(place)))
+            node = self.path[place]
+            if node.actor not in {None, actor}:
+                raise _differs(place, f"{self._actors[actor].name} moved, and another did before")
+            node.actor, node.footprint = actor, footprint
+        for attempt in self.transitions.vain[self._attempts :]:
+            self._waiting[attempt.actor] = attempt.at
+        self._attempts = len(self.transitions.vain)
+        self._wake(self._made)
+        return self._made
+
+    def _asleep(self, place: int) -> dict[int, Footprint]:
+        """Who sleeps at a place: who did, or was tried, one place before, and does not mind what was done there."""
+        if not place:
+            return {}
+        before = self.path[place - 1]
+        done = before.footprint or {}
+        known = {**before.sleep, **before.done}
+        return {who: what for who, what in known.items() if who != before.actor and not conflict(what, done)}
+
+    def _stays(self, at: int) -> int:
+        """How often the path names the same actor again after a place, as far as it is given."""
+        count = 0
+        while at + count < self.branched_at and self.path[at + count + 1].actor == self.path[at].actor:
+            count += 1
+        return count
+
+    def _wake(self, at: int, *, everybody: bool = False) -> None:
+        """Whoever waited for a lock until now could not move at any place since it tried."""
+        for who, since in list(self._waiting.items()):
+            if everybody or self._actors[who].status != BLOCKED:
+                for node in self.path[since:at]:
+                    node.disabled.add(who)
+                del self._waiting[who]
+
+    def _branch(self, order: Order, actor: int, footprint: Footprint) -> None:
+        """Where a transition raced with an earlier one, it is to come first another time."""
+        for race in order.races(actor, footprint):
+            node = self.path[race.first]
+            if actor not in node.disabled and not node.covers(race.initials):
+                node.todo.add(actor if actor in race.initials else min(race.initials))
+
+
+def _pick(node: Node, enabled: Sequence[Actor], current: Actor) -> int | None:
+    """Who moves where the path does not say; None where nobody needs to."""
+    if node.done:
+        return min(node.open(), default=None)
+    awake = [actor.index for actor in enabled if actor.index not in node.sleep]
+    able = [index for index in awake if index not in node.disabled]
+    if able:
+        return current.index if current.index in able else able[0]
+    # All wait for each other: the gate says so once it has asked each of them.
+    return awake[0] if len(awake) == len(enabled) else None
+
+
+def _differs(place: int, what: str) -> InternalError:
+    return InternalError(
+        "nondeterminism", str(place + 1), f"the same schedule went another way at step {place + 1}: {what}"
+    )

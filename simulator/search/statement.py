@@ -1,0 +1,77 @@
+"""What a systematic search may say of itself, in words that are true.
+
+A statement of completeness names the scope, what was tried in it and what was held fixed. One that is not complete says
+how far the search got.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.search.result import BUDGET, INTERRUPTED, SCHEDULES
+from simulator.words import counted
+
+if TYPE_CHECKING:
+    from simulator.search.limits import Limits
+
+# What is held fixed, whatever the scope.
+FIXED = (
+    "listings sorted and atomic; a lock that is held disables whoever waits for it; kills between calls only; no faults"
+    " but the scenario's own, as the seed draws them; one step a call"
+)
+
+_KILLS = {0: "without a kill", 1: "without a kill and with every single one", 2: "with every kill and pair of kills"}
+
+
+def complete(digest: str, runs: int, kills: int, kill_sets: int) -> str:
+    """Everything was made.
+
+    Args:
+        digest: of the subject.
+        runs: how many were made to their end.
+        kills: how many a run may have.
+        kill_sets: how many sets of kills there were, the empty one included.
+    """
+    places = "" if not kills else f" ({counted(kill_sets, 'set')} of kill points)"
+    return (
+        f"complete: all inequivalent interleavings of {digest} {_KILLS[kills]}{places}, in {counted(runs, 'run')}. Held"
+        f" fixed: {FIXED}"
+    )
+
+
+def ended_early(
+    digest: str,
+    limits: Limits,
+    *,
+    ended: str,
+    runs: int,
+    kills: int,
+    kill_sets: int,
+    at: tuple[tuple[str, int], ...],
+    outcomes: int,
+    last_new: int,
+) -> str:
+    """Something is missing.
+
+    Args:
+        digest: of the subject.
+        limits: of the search.
+        ended: what ended it, as in `simulator.search.result`.
+        runs: how many were made to their end.
+        kills: how many a run may have.
+        kill_sets: how many sets of kills were done with.
+        at: the kills at hand.
+        outcomes: how many there were.
+        last_new: the run that found the last new one.
+    """
+    why = {
+        SCHEDULES: f"after {counted(limits.schedules, 'schedule')}, as asked",
+        BUDGET: f"by the budget of {limits.budget_seconds:g} s",
+        INTERRUPTED: "by a signal",
+    }[ended]
+    place = " and ".join(f"{actor} killed at its step {step}" for actor, step in at) or "no kill"
+    far = f", in the runs with {place}; {counted(kill_sets, 'set')} of kills finished" if kills else ""
+    return (
+        f"not complete: ended {why}{far}; {counted(runs, 'run')} of {digest}, {counted(outcomes, 'outcome')}, the last"
+        f" new one in run {last_new:,}"
+    )

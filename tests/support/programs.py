@@ -1,0 +1,146 @@
+"""Small random programs of two or three actors on a small random tree, under any strategy, on the real file system."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import random
+from dataclasses import dataclass, replace
+from functools import partial
+
+from simulator.engine.actor import Actor
+from simulator.engine.faults import KILL, Fault, faults_by_actor
+from simulator.engine.gate import PRUNED, Gate
+from simulator.engine.randomness import Randomness
+from simulator.exploration.classes import trace_class
+from simulator.hosts.bare import BareHost
+from simulator.hosts.base import Party
+from tests.support.pairs import BY_DESCRIPTOR, WEIGHTS, Case, Copy, Scene, draw_tree
+
+# Who makes how many calls: all have at most 2,000 interleavings.
+SIZES = ((2, 2), (3, 3), (4, 3), (5, 4), (2, 2, 2), (3, 2, 2), (3, 3, 2), (3, 3, 3))
+# What waits for no turn is left out.
+_CALLS = {name: weight for name, weight in WEIGHTS.items() if name != "give_up"} | {"lock": 4}
+_BY_DESCRIPTOR = {name: weight for name, weight in BY_DESCRIPTOR.items() if name != "give_up"} | {"open": 8, "lock": 8}
+_WAITS = (fcntl.LOCK_SH, fcntl.LOCK_EX, fcntl.LOCK_EX)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A tree, and what each actor does; calls are (actor, operation, arguments)."""
+
+    case: Case
+    calls: tuple
+    kills: tuple = ()
+
+    @property
+    def names(self):
+        return [f"actor-{number}" for number in range(1, len(self.calls) + 1)]
+
+    def told(self):
+        nodes = [f"{kind} {path} {content!r} {mode:o}" for kind, path, content, mode in self.case.tree]
+        calls = [f"{actor} {operation} {arguments}" for calls in self.calls for actor, operation, arguments in calls]
+        return "\n".join([*nodes, *calls, *map(str, self.kills)])
+
+
+def draw_program(seed, sizes=SIZES):
+    draw = random.Random(seed)
+    tree = draw_tree(draw)
+    scene = Scene(draw, tree)
+    weights = _BY_DESCRIPTOR if draw.random() < 0.3 else _CALLS
+    calls = []
+    for number, length in enumerate(draw.choice(sizes), 1):
+        name = f"actor-{number}"
+        made = [scene.call(name, weights) for _ in range(length)]
+        calls.append(tuple((name, operation, {**rest, "wait": draw.choice(_WAITS)}) for name, operation, rest in made))
+    program = Program(Case(tree, (), (), plain=True), tuple(calls))
+    if draw.random() < 0.3:
+        victim = draw.randrange(len(calls))
+        step = draw.randrange(len(calls[victim])) + 1
+        program = replace(program, kills=(Fault(program.names[victim], step, "", 0, KILL),))
+    return program
+
+
+class Stage(Copy):
+    """One run of a program."""
+
+    def _call(self, actor, operation, arguments):
+        if operation != "lock":
+            return super()._call(actor, operation, arguments)
+        # One that waits, on a descriptor or on the cache.
+        kernel, fds = self.kernels[actor], list(self.actors[actor].descriptors)
+        if not fds:
+            return kernel.open(f"{self.root}/cache", os.O_RDONLY)
+        return kernel.flock(fds[arguments["fd"] % len(fds)], arguments["wait"])
+
+
+def start_of(program, top):
+    stage = Stage(top, program.case)
+    start = stage.start
+    stage.actors = {}
+    stage.take(locks=False)
+    return start
+
+
+def play(program, strategy, top):
+    """What came of one run; None if the strategy cut it short."""
+    stage = Stage(top, program.case)
+    faults = faults_by_actor(program.kills)
+    actors = [Actor(name, index, faults.get(name)) for index, name in enumerate(program.names)]
+    stage.actors = {actor.name: actor for actor in actors}
+    stage.kernels = {}
+    results = {actor.name: [] for actor in actors}
+
+    def body(name, calls, kernel):
+        stage.kernels[name] = kernel
+        for call in calls:
+            results[name].append(stage.make(call))
+
+    parties = [
+        Party(actor, partial(body, actor.name, calls)) for actor, calls in zip(actors, program.calls, strict=True)
+    ]
+    strategy.begin(actors, stage.steps, Randomness(0, "program"))
+    gate = Gate(strategy, actors, stage.steps)
+    run = BareHost(gate, stage.paths, stage.times).run(parties)
+    with contextlib.suppress(StopIteration):
+        run.send(None)
+    strategy.end()
+    _, left = stage.take(locks=False)
+    if gate.stopped == PRUNED:
+        return None
+    assert gate.stopped in {None, "deadlock"}
+    for party in parties:
+        assert party.error is None, party.error
+    # Descriptors get the numbers that are free.
+    return repr((results, sorted(map(repr, gate.deadlock.waiting)) if gate.deadlock else None, left))
+
+
+@dataclass
+class Searched:
+    """What a search found in a program."""
+
+    runs: int
+    pruned: int
+    outcomes: set
+    classes: set
+    complete: bool
+
+
+def search(program, make, top, runs_max):
+    """Everything that `make(start)`, a search, tries."""
+    start = start_of(program, top)
+    strategy = make(start)
+    found = Searched(0, 0, set(), set(), complete=False)
+    while found.runs < runs_max:
+        outcome = play(program, strategy, top)
+        found.runs += 1
+        if outcome is None:
+            found.pruned += 1
+        else:
+            found.outcomes.add(outcome)
+            found.classes.add(trace_class(strategy.transitions.storm, start))
+        if not strategy.advance():
+            found.complete = True
+            break
+    return found
