@@ -18,8 +18,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.exploration.classes import clocks
-from simulator.exploration.footprints import conflict, footprints
-from simulator.exploration.keys import EVERYTHING
+from simulator.exploration.footprints import footprints
+from simulator.exploration.keys import ADD, EVERYTHING, READ, WRITE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +30,19 @@ if TYPE_CHECKING:
     from simulator.exploration.start import Start
 
 
+# With which ways to touch a key another way does not commute.
+_AGAINST = {READ: (ADD, WRITE), ADD: (READ, WRITE), WRITE: (READ, ADD, WRITE)}
+
+
 class Reversal(NamedTuple):
     """Two steps; places in the run."""
 
     first: int
     second: int
+
+
+# A key, how it is touched, and by whom.
+_Touch = tuple["Key", str, str]
 
 
 class PartialOrder:
@@ -62,32 +70,23 @@ class PartialOrder:
     def reversals(self) -> list[Reversal]:
         """All of them, by their second step, of these the latest first step first."""
         found: list[Reversal] = []
-        last: dict[tuple[Key, str], int] = {}
+        latest: dict[_Touch, int] = {}
         before: dict[str, int] = {}
         for place, (actor, footprint) in enumerate(zip(self._actors, self.touched, strict=True)):
-            found += self._pairs_with(place, before.get(actor), self._touched_before(place, last, before))
+            found += self._pairs_with(place, before.get(actor), self._met_by(place, latest, before))
             before[actor] = place
-            for key in footprint:
-                last[key, actor] = place
+            for key, kind in footprint.items():
+                latest[key, kind, actor] = place
         return found
 
-    def _touched_before(self, place: int, last: dict[tuple[Key, str], int], before: dict[str, int]) -> set[int]:
-        """For each key of a step and each other actor, the latest step that conflicts with it."""
+    def _met_by(self, place: int, latest: dict[_Touch, int], before: dict[str, int]) -> set[int]:
+        """Of each other actor, for each key of a step, the latest step before it that conflicts with it there."""
         footprint, actor = self.touched[place], self._actors[place]
         others = [name for name in self._places if name != actor]
         if EVERYTHING in footprint:
             return {before[name] for name in others if name in before}
-        keys = (*footprint, EVERYTHING)
-        latest = {last[key, name] for key in keys for name in others if (key, name) in last}
-        # The latest that touched a key may commute there, and one before it not.
-        return {at for one in latest for at in self._back_to_conflict(one, place)}
-
-    def _back_to_conflict(self, one: int, place: int) -> Sequence[int]:
-        actor = self._actors[one]
-        for at in range(one, -1, -1):
-            if self._actors[at] == actor and conflict(self.touched[at], self.touched[place]):
-                return (at,)
-        return ()
+        touches = [(EVERYTHING, WRITE), *((key, kind) for key, mine in footprint.items() for kind in _AGAINST[mine])]
+        return {latest[key, kind, name] for key, kind in touches for name in others if (key, kind, name) in latest}
 
     def _pairs_with(self, place: int, own: int | None, candidates: set[int]) -> list[Reversal]:
         free = [at for at in candidates if own is None or not self.leads_to(at, own)]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from simulator.engine.trace import RawStep
+    from simulator.exploration.keys import Footprint
     from simulator.exploration.start import Start
     from simulator.search.subject import Trial
     from simulator.shrink.keep import Keep
@@ -68,7 +69,8 @@ def falls_of(trial: Trial, keep: Keep, start: Start) -> list[Fall]:
     """Where a run came to fail like this, as far as that can be told: the most likely place first.
 
     For a poisoned directory that is the call whose error handler closed it; for a violation, the last failing call of
-    each actor that its sentence names. The cause is the last step of another actor that conflicts with that call.
+    each actor that its sentence names. The cause is the last step of another actor that conflicts with that call; the
+    first of those that it made unseen may be cause enough.
 
     Args:
         trial: that fails.
@@ -83,8 +85,22 @@ def falls_of(trial: Trial, keep: Keep, start: Start) -> list[Fall]:
         others = (at for at in range(place - 1, -1, -1) if steps[at][0] != steps[place][0])
         cause = next((at for at in others if conflict(touched[at], touched[place])), None)
         if cause is not None:
-            falls.append(Fall(cause, place))
+            causes = (_first_unseen(steps, touched, Fall(cause, place)), cause)
+            falls += [Fall(at, place) for at in dict.fromkeys(causes)]
     return falls
+
+
+def _first_unseen(steps: Sequence[RawStep], touched: Sequence[Footprint], fall: Fall) -> int:
+    """Of the steps that a call fell over, the first that its actor could not know of: it met none of them before."""
+    first = fall.cause
+    theirs = [at for at in range(fall.cause) if steps[at][0] == steps[fall.cause][0]]
+    mine = [at for at in range(fall.failed) if steps[at][0] == steps[fall.failed][0]]
+    for at in reversed(theirs):
+        if conflict(touched[at], touched[fall.failed]):
+            if any(seen > at and conflict(touched[seen], touched[at]) for seen in mine):
+                break
+            first = at
+    return first
 
 
 def _behind_poison(trial: Trial, keep: Keep) -> list[int]:

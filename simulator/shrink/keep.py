@@ -66,7 +66,7 @@ class Poisoned:
     @property
     def told(self) -> str:
         """As `Keep.told`."""
-        return "a poisoned directory" if self.path is None else f"the poisoned directory {self.path}"
+        return "poisoned directory" if self.path is None else f"poisoned directory {self.path}"
 
 
 def poisoned_in(trial: Trial) -> tuple[str, ...]:

@@ -130,7 +130,7 @@ def test_what_is_kept(within):
         (path,) = poisoned_in(trial)
         assert keep_of(trial) == Poisoned()
         assert keep_of(trial, same_directory=True) == Poisoned(path)
-        assert keep_of(trial, same_directory=True).told == f"the poisoned directory {path}"
+        assert keep_of(trial, same_directory=True).told == f"poisoned directory {path}"
         signature = trial.violations[0].signature
         assert keep_of(trial, signature=signature) == SameViolation(signature)
         with pytest.raises(BadInputError, match="has no violation 'wheel-lost'; it has build-hurt:"):
