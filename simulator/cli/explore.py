@@ -20,6 +20,7 @@ from simulator.cli.parameters import (
     override_options,
     sandbox_option,
 )
+from simulator.cli.saving import open_save, save_schedules
 from simulator.cli.signals import Interruption
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ _BUDGET_SECONDS = 60.0
 )
 @override_options(strategies="sticky, random, pct; or dpor: all schedules, but for the order of independent steps.")
 @sandbox_option()
+@click.option("--save", metavar="FILE", help="Write the schedule of each kind of violation to FILE, for `replay FILE`.")
 @json_option()
 @debug_option()
 def command(
@@ -85,6 +87,7 @@ def command(
     checkpoint: str | None,
     overrides: Overrides,
     sandbox: str | None,
+    save: str | None,
     as_json: bool,
 ) -> int:
     """Run SCENARIO under many schedules, and list the outcomes that there are.
@@ -109,6 +112,7 @@ def command(
             resolved = resolve(scenario, overrides)
             if not systematic:
                 check_explorable(resolved.schedule.strategy)
+            save_file = open_save(save)
         go_on_confined(interruption)
         parent = prepare_ground(sandbox, resolved.builds)
         limits = Limits(schedules or (ENDLESS if systematic else _SCHEDULES), budget or _BUDGET_SECONDS)
@@ -129,6 +133,9 @@ def command(
             found = play(parent, interruption, 0.0, None, search if systematic else draw)
         finally:
             progress.clear()
+        save_schedules(
+            save_file, resolved.name, [(item.violation.signature, item.shown.token) for item in found.violations]
+        )
         if as_json and not interruption():
             print_document({"schema": "cachestorm/explore/1", **found.document()})
         elif not as_json:

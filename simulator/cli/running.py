@@ -16,9 +16,10 @@ from simulator.orchestrator import Options, run
 from simulator.search.sampling import sample
 from simulator.search.subject import ScenarioSubject
 from simulator.search.systematic import Systematic, check_size
-from simulator.shrink.keep import keep_of
+from simulator.shrink.keep import keep_of, poisoned_in
 from simulator.shrink.shrinking import shrink
 from simulator.solo import solo
+from simulator.swap import explain_by_swap
 from simulator.words import counted
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from simulator.search.result import Exploration
     from simulator.shrink.shrinking import Limits as ShrinkLimits
     from simulator.shrink.shrinking import Shrunk
+    from simulator.swap import Explanation
     from simulator.token import Token
 
 T = TypeVar("T")
@@ -190,6 +192,21 @@ class Runner:
             check_trace(trial.report, token)
             keep = keep_of(trial, same_directory=same_directory, signature=signature)
             return await shrink(subject, trial, keep=keep, quick=subject.storm_alone(), limits=limits)
+        except KeyboardInterrupt:
+            raise self._interruption.error() from None
+
+    async def explain(self, scenario: Scenario, seed: int) -> Explanation | None:
+        """Which two steps of a run must not swap; None if nothing is wrong with it.
+
+        Raises:
+            InterruptedRunError: A signal came.
+        """
+        subject = await self._subject(scenario)
+        try:
+            trial = await subject.trial(seed)
+            if not trial.violations and not poisoned_in(trial):
+                return None
+            return await explain_by_swap(subject, trial, quick=subject.storm_alone())
         except KeyboardInterrupt:
             raise self._interruption.error() from None
 

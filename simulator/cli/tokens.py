@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from simulator.cli.saving import SCHEMA
 from simulator.engine.trace import json_lines, where_it_parts
 from simulator.errors import BadInputError, DivergenceError
 from simulator.identity import storm_once, trace_of
@@ -22,21 +23,35 @@ _COMPARED = ("round", "actor", "phase", "operation", "path", "target", "mode", "
 
 
 def read_token(given: str) -> Token:
-    """Read what the user gave; ``-`` is standard input.
+    """Read the one token that the user gave; ``-`` is standard input.
 
     Raises:
         BadInputError: It holds no token, or several.
     """
+    tokens = read_tokens(given)
+    if len(tokens) != 1:
+        raise BadInputError(
+            "bad-token", given, f"'{given}' holds {len(tokens)} schedules; give the token of one of them"
+        )
+    return tokens[0]
+
+
+def read_tokens(given: str) -> list[Token]:
+    """Read what the user gave: a token, a file with one, or one of `--save` with any number; ``-`` is standard input.
+
+    Raises:
+        BadInputError: It holds no token, or documents of several runs.
+    """
     if given == "-":
-        return _token_in(sys.stdin.read(_FILE_CHARACTERS_MAX), "standard input")
+        return _tokens_in(sys.stdin.read(_FILE_CHARACTERS_MAX), "standard input")
     if os.path.isfile(given):
-        return _token_in(_read(given, "bad-token"), given)
+        return _tokens_in(_read(given, "bad-token"), given)
     if "/" in given:
         raise BadInputError("bad-token", given, f"'{given}' is no file; give a token or a file with one")
-    return parse_token(given)
+    return [parse_token(given)]
 
 
-def _token_in(text: str, origin: str) -> Token:
+def _tokens_in(text: str, origin: str) -> list[Token]:
     lines = [line for line in text.splitlines() if line.strip()]
     documents = _documents(text, lines)
     if documents is None:
@@ -44,7 +59,9 @@ def _token_in(text: str, origin: str) -> Token:
             raise BadInputError(
                 "bad-token", origin, f"'{origin}' holds neither one token nor a document of `run --json`"
             )
-        return parse_token(lines[0])
+        return [parse_token(lines[0])]
+    if all(document.get("schema") == SCHEMA for document in documents):
+        return [parse_token(str(document.get("token"))) for document in documents]
     if len(documents) != 1:
         raise BadInputError(
             "bad-token", origin, f"'{origin}' holds {len(documents)} documents; give a file with one of them"
@@ -59,7 +76,7 @@ def _token_in(text: str, origin: str) -> Token:
         raise BadInputError(
             "bad-token", origin, f"the document in '{origin}' ({what}) has no token; give that of a run"
         )
-    return parse_token(token)
+    return [parse_token(token)]
 
 
 def _documents(text: str, lines: list[str]) -> list[dict[str, object]] | None:

@@ -33,9 +33,15 @@ def story_rows(story: Story, width: int) -> list[tuple[str, str]]:
     return [*((line, "") for line in told), *columns(story.lines, width)]
 
 
-def columns(lines: Sequence[Line], width: int) -> list[tuple[str, str]]:
-    """Steps in a column an actor, below a line with their names; in two parts as `story_rows`."""
-    actors = tuple(dict.fromkeys(line.actor for line in lines))
+def columns(lines: Sequence[Line], width: int, actors: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Steps in a column an actor, below a line with their names; in two parts as `story_rows`.
+
+    Args:
+        lines: the steps.
+        width: of the terminal.
+        actors: in which order they stand; that of their appearance if not given.
+    """
+    actors = actors or tuple(dict.fromkeys(line.actor for line in lines))
     cells = [(actors.index(line.actor), f"{line.text} -> {line.result}") for line in lines]
     notes = max(len(line.note) for line in lines)
     shift = _shift(cells, actors, width, notes + _GAP)

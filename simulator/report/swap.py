@@ -29,12 +29,21 @@ def swap_rows(explanation: Explanation, width: int) -> list[tuple[str, str]]:
     words = f"{sentence[0].upper()}{sentence[1:]}."
     told = textwrap.wrap(words, width, break_long_words=False, break_on_hyphens=False)
     lines = lines_around(explanation)
-    return [*((line, "") for line in told), *([("", ""), *columns(lines, width)] if lines else [])]
+    if lines:
+        actors = tuple(sorted({line.actor for line in lines}))
+        told.append("")
+        return [*((line, "") for line in told), *columns(lines, width, actors)]
+    return [(line, "") for line in told]
 
 
 def render_swap(explanation: Explanation, width: int) -> list[str]:
     """`swap_rows` as lines."""
     return [row + note for row, note in swap_rows(explanation, width)]
+
+
+def swap_document(explanation: Explanation, width: int) -> dict[str, object]:
+    """As in the `replay` document."""
+    return {**explanation.document(), "lines": render_swap(explanation, width)}
 
 
 def lines_around(explanation: Explanation) -> list[Line]:
