@@ -16,7 +16,9 @@ from simulator.ground.confined import ENDING_SIGNALS, confine, require_permissio
 from simulator.ground.sandbox import default_parent
 
 # Each with its rounds: together some minutes on an idle machine.
-ROUNDS = {"gate": 9, "small": 5, "growth": 1, "cleaner": 5, "first_poison": 1}
+ROUNDS = {"gate": 9, "small": 5, "growth": 1, "cleaner": 5, "first_poison": 1, "samplers": 1}
+# Those that can put their tables into a page.
+WRITTEN = ("cleaner", "samplers")
 # Of what nobody looks at in a terminal.
 PIPED_WIDTH = 132
 
@@ -57,13 +59,16 @@ def read_arguments():
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(ROUNDS)} (default: all)")
     parser.add_argument("--rounds", type=int, help="how often each is measured")
     parser.add_argument("--quick", action="store_true", help="cleaner: small trees, to see that it works")
-    parser.add_argument("--markdown", metavar="FILE", help="cleaner: put the tables into this page, between its marks")
+    parser.add_argument(
+        "--markdown", metavar="FILE", help="cleaner, samplers: put the tables into this page, between its marks"
+    )
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(ROUNDS))
     if unknown:
         parser.error(f"no benchmark '{unknown[0]}'; there are {', '.join(ROUNDS)}")
     arguments.names = arguments.names or list(ROUNDS)
-    if arguments.markdown is not None and not can_be_written(arguments.markdown):
+    written = [name for name in WRITTEN if name in arguments.names]
+    if arguments.markdown is not None and not all(can_be_written(arguments.markdown, name) for name in written):
         parser.error(f"'{arguments.markdown}' has no marks to put tables between; give a new file")
     if arguments.rounds is not None and arguments.rounds < 1:
         parser.error(f"--rounds {arguments.rounds}: give at least 1")
@@ -79,6 +84,8 @@ def measure(arguments, ground, disk):
         run = import_module(f"benchmarks.{name}").run
         if name == "cleaner":
             run(console, ground, rounds, disk=disk, quick=arguments.quick, markdown=arguments.markdown)
+        elif name in WRITTEN:
+            run(console, ground, rounds, markdown=arguments.markdown)
         else:
             run(console, ground, rounds)
 

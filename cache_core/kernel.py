@@ -15,6 +15,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -202,18 +203,27 @@ def _call_again(*arguments: object) -> tuple[int, int]:
 
 
 # As system calls want it, by flags and resolve: a handful in a process, and each is asked for again and again.
-_hows: dict[tuple[int, int], tuple[_OpenHow, object]] = {}
+_hows: dict[tuple[int, int], object] = {}
+# As `os.fsencode` has them, which takes four times as long.
+_ENCODING, _ENCODING_ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 
 def _openat2(path: str, flags: int, resolve: int, *, dir_fd: int) -> int:
-    known = _hows.get((flags, resolve))
-    if known is None:
-        how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
-        known = _hows[flags, resolve] = (how, ctypes.byref(how))
-    fd, number = _call_again(_SYS_OPENAT2, dir_fd, os.fsencode(path), known[1], _HOW_BYTES)
-    if fd < 0:
-        raise OSError(number, os.strerror(number), path)
-    return fd
+    how = _hows.get((flags, resolve))
+    if how is None:
+        # What `byref` makes keeps what it is made of.
+        how = _hows[flags, resolve] = ctypes.byref(_OpenHow(flags | os.O_CLOEXEC, 0, resolve))
+    name = path.encode(_ENCODING, _ENCODING_ERRORS)
+    # The first try without the bookkeeping of others: there is one for each directory.
+    fd = _syscall(_SYS_OPENAT2, dir_fd, name, how, _HOW_BYTES)
+    if fd >= 0:
+        return fd
+    number = ctypes.get_errno()
+    if number == errno.EINTR:
+        fd, number = _call_again(_SYS_OPENAT2, dir_fd, name, how, _HOW_BYTES)
+        if fd >= 0:
+            return fd
+    raise OSError(number, os.strerror(number), path)
 
 
 def _chmod_descriptor(fd: int, mode: int) -> None:

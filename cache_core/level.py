@@ -21,38 +21,23 @@ NOTHING: frozenset[str] = frozenset()
 class Level:
     """One directory between the top and here."""
 
-    __slots__ = (
-        "error",
-        "first",
-        "found_complete",
-        "limit",
-        "list_again",
-        "old_mode",
-        "refilled",
-        "repaired",
-        "repairs",
-        "seen",
-        "skip",
-        "survivors",
-        "tries",
-        "waiting",
-    )
+    # What most directories never need is the class's until it is set: there is one of these for each directory.
+    limit = 0  # how many may wait
+    list_again = True
+    first: int | None = None  # names met by the first listing, or so many as may wait
+    seen = 0  # names met by all listings
+    tries = 0  # how often others made us start over
+    repairs = 0
+    found_complete = 0  # how often a refusal was nobody's any more
+    repaired = False  # it counts among the directories that were given bits
+    survivors = False  # something in it stays, and is named
+    error: OSError | None = None  # it could not be listed
+    old_mode: OldMode | None = None  # until it is put back
+    refilled: Level | None = None  # of the last name in `waiting`: it was emptied before
 
-    def __init__(self, *, skip: Collection[str] = NOTHING) -> None:
+    def __init__(self, skip: Collection[str] = NOTHING) -> None:
         self.waiting: list[str] = []  # subdirectories to enter
-        self.limit = 0  # how many may wait
         self.skip = skip  # names that stay: do not try again
-        self.list_again = True
-        self.first: int | None = None  # names met by the first listing, or so many as may wait
-        self.seen = 0  # names met by all listings
-        self.tries = 0  # how often others made us start over
-        self.repairs = 0
-        self.found_complete = 0  # how often a refusal was nobody's any more
-        self.repaired = False  # it counts among the directories that were given bits
-        self.survivors = False  # something in it stays, and is named
-        self.error: OSError | None = None  # it could not be listed
-        self.old_mode: OldMode | None = None  # until it is put back
-        self.refilled: Level | None = None  # of the last name in `waiting`: it was emptied before
 
     @property
     def endless(self) -> bool:

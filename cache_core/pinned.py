@@ -79,9 +79,9 @@ class Opener:
                 return child
 
     def _open(self, path: str, dir_fd: int, flags: int) -> int:
-        if not self._openat2_known:
-            return self._open_by_steps(path, dir_fd, flags)
-        for _ in range(_LOOK_UPS_MAX):
+        looked = 0
+        while self._openat2_known and looked < _LOOK_UPS_MAX:
+            looked += 1
             try:
                 return self._kernel.openat2(path, flags, _INSIDE, dir_fd=dir_fd)
             except OSError as error:
@@ -91,7 +91,8 @@ class Opener:
                     raise
                 # A refusal that is meant, not a filter, is refused again below; the way is only slower then.
                 self._openat2_known = False
-                return self._open_by_steps(path, dir_fd, flags)
+        if not self._openat2_known:
+            return self._open_by_steps(path, dir_fd, flags)
         return self._open_unless_mounted(path, dir_fd, flags)
 
     def _open_unless_mounted(self, path: str, dir_fd: int, flags: int) -> int:

@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from itertools import islice
 
 from cache_core.acts import BLOCK_BYTES, REPAIRS_MAX, Acts
@@ -44,6 +45,7 @@ from cache_core.outcome import DEFAULT, Options, Removal
 from cache_core.pinned import Opener
 from cache_core.repair import mend, put_back
 from cache_core.trail import Trail
+from cache_core.units import Part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,6 +130,7 @@ class _Walk:
         self._levels: list[Level] = []
         self._waiting = 0
         self._ways_lost = 0
+        self._depth = options.depth or sys.maxsize
         self._lift = Lift(kernel, self._opener, top_fd, options, self._acts.uid)
 
     def only(self, names: Sequence[str]) -> Removal:
@@ -141,7 +144,7 @@ class _Walk:
 
     def everything(self, keep: Collection[str]) -> Removal:
         """Remove what is in the top."""
-        return self._run(Level(skip=keep))
+        return self._run(Level(keep))
 
     def _run(self, top: Level) -> Removal:
         self._levels.append(top)
@@ -193,8 +196,10 @@ class _Walk:
     def _unlink_listed(self, level: Level, fd: int, listing: Listing) -> int:
         """Returns how many entries it met that are not known to stay."""
         met = 0
+        skip = level.skip
+        part = skip if isinstance(skip, Part) else None
         while batch := self._next_batch(level, listing):
-            names = self._unlink_batch(level, fd, batch)
+            names = self._unlink_batch(level, fd, batch if part is None else part.of(batch))
             met += names
             level.seen += names
             self._acts.tell()
@@ -209,7 +214,7 @@ class _Walk:
                 # To the end all the same, once: how many there are tells a large directory from an endless one.
                 del level.waiting[level.limit :]
             # A batch that is not full was the last one: nobody need be asked for the next.
-            if self._acts.stop() or len(batch) < _BATCH:
+            if len(batch) < _BATCH or self._acts.stop():
                 break
         return met
 
@@ -289,7 +294,7 @@ class _Walk:
             level.go_on_from(parent.refilled)
             parent.refilled = None
         parent_fd = self._trail.current()
-        if self._waiting < _WAITING_MAX:
+        if len(self._levels) > self._depth and self._waiting < _WAITING_MAX:
             aside = self._lift.move(name, parent_fd, len(self._levels), lambda: self._acts.repair(parent, parent_fd))
             if aside is not None:
                 self._levels[0].waiting.append(aside)
@@ -314,9 +319,11 @@ class _Walk:
         self._trail.enter(name, fd)
         if len(self._levels) == 1:
             level.old_mode = level.old_mode or self._lift.old_mode(name)
-        self._acts.count_repair(level)
-        level.list_again = True
+        if level.old_mode is not None:
+            self._acts.count_repair(level)
         self._levels.append(level)
+        # At once, and not at the next turn: there is one of these for each directory.
+        self._list(level)
 
     def _enter_shut(
         self, parent: Level, parent_fd: int, name: str, error: OSError

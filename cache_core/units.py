@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from cache_core.kernel import Kernel
+    from cache_core.kernel import DirEntry, Kernel
     from cache_core.pinned import Opener
 
 # Some dozens of units for each worker: the last ones end at about the same time.
@@ -52,7 +52,7 @@ class Unit:
 
 
 class Part(set[str]):
-    """Names to leave alone: those that stay, and those of the other parts."""
+    """Names to leave alone: those that stay, and, asked for many at a time, those of the other parts."""
 
     __slots__ = ("_part", "_parts")
 
@@ -61,10 +61,11 @@ class Part(set[str]):
         self._part = part
         self._parts = parts
 
-    def __contains__(self, name: object) -> bool:
-        # Asked for each name in the directory, by each worker. A checksum, as a string's own hash differs by process.
-        number = zlib.crc32(name.encode("utf-8", "surrogateescape"))  # type: ignore[attr-defined]  # names are strings
-        return number % self._parts != self._part or set.__contains__(self, name)
+    def of(self, entries: list[DirEntry]) -> list[DirEntry]:
+        """Those whose names fall to this part."""
+        part, parts, checksum = self._part, self._parts, zlib.crc32
+        # Done for each name in the directory, by each worker. A checksum, as a string's own hash differs by process.
+        return [entry for entry in entries if checksum(entry.name.encode("utf-8", "surrogateescape")) % parts == part]
 
 
 def divide(

@@ -16,7 +16,7 @@ from simulator.errors import BuildFailedError
 from simulator.outcome import Failure
 
 if TYPE_CHECKING:
-    from simulator.engine.gate import Deadlock
+    from simulator.engine.gate import Deadlock, Gate, Livelock
     from simulator.engine.trace import RawStep
     from simulator.hosts.base import Party
 
@@ -24,16 +24,17 @@ if TYPE_CHECKING:
 _CHAIN_MAX = 32
 
 
-def failure_of(party: Party, deadlock: Deadlock | None) -> Failure | None:
+def failure_of(party: Party, deadlock: Deadlock | None, livelock: Livelock | None = None) -> Failure | None:
     """The reason why a party failed; None when it did not.
 
     Args:
         party: it has ended, or was unwound where it stood.
         deadlock: of its run, if there was one.
+        livelock: likewise.
     """
     error = party.error
     if error is None:
-        return None if party.ended else _stuck(party, deadlock)
+        return None if party.ended else _stuck(party, deadlock, livelock)
     kind = error_kind(error)
     if isinstance(error, BuildFailedError):
         return Failure(BUILD_ERROR, kind, None, None, None, str(error), injected=True)
@@ -43,6 +44,15 @@ def failure_of(party: Party, deadlock: Deadlock | None) -> Failure | None:
         return Failure(name, kind, getattr(error, "errno", None), None, None, str(error), injected=False)
     _, _, operation, path, _, _, number, _, injected = step
     return Failure(name, kind, number, operation, path, str(error), injected=injected is not None)
+
+
+def in_doubt(party: Party, gate: Gate) -> bool:
+    """Whether a fault that struck a build without ending it may be why it failed in the end."""
+    faults = party.actor.faults
+    if faults is None or not faults.fired or party.actor.killed:
+        return False
+    failure = failure_of(party, gate.deadlock, gate.livelock)
+    return failure is not None and not failure.injected
 
 
 def _step_behind(error: Exception, last: RawStep | None) -> RawStep | None:
@@ -57,7 +67,9 @@ def _step_behind(error: Exception, last: RawStep | None) -> RawStep | None:
     return last if about_it or isinstance(error, shutil.Error) else None
 
 
-def _stuck(party: Party, deadlock: Deadlock | None) -> Failure:
+def _stuck(party: Party, deadlock: Deadlock | None, livelock: Livelock | None) -> Failure:
+    if livelock is not None:
+        return Failure("Livelock", None, None, None, None, "does not come to an end", injected=False)
     waits = {actor: lock for actor, lock, _ in deadlock.waiting} if deadlock else {}
     lock = waits.get(party.actor.name)
     return Failure("Deadlock", None, None, "flock", lock, f"waits for {lock} for ever", injected=False)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simulator.determinism import Difference
+
 
 class CachestormError(Exception):
     """Base of the errors that a caller can do something about.
@@ -57,6 +62,64 @@ class InternalError(CachestormError):
     """A bug of ours: the run contradicts itself."""
 
     exit_code = 70
+
+
+class OracleError(CachestormError):
+    """An oracle raised instead of answering: a bug of the oracle's.
+
+    Attributes:
+        token: of the run that it looked at.
+    """
+
+    exit_code = 70
+
+    def __init__(self, oracle: str, error: Exception, token: str) -> None:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        super().__init__(
+            "oracle", oracle, f"oracle '{oracle}' raised {what}; the run is {token}, --debug shows where in the oracle"
+        )
+        self.token = token
+
+
+class StuckActorError(CachestormError):
+    """An actor made no step for so long that it will make none: a loop without an end, between two calls.
+
+    Whoever wrote the actor finds where in `stack`, which a traceback shows as well.
+
+    Attributes:
+        stack: where it was, the innermost frame last, formatted as in a traceback.
+    """
+
+    exit_code = 70
+
+    def __init__(self, actor: str, seconds: float, where: str, stack: tuple[str, ...]) -> None:
+        super().__init__(
+            "stuck-actor",
+            actor,
+            f"'{actor}' computed for {seconds:g} s without a call, at {where}; if it needs longer, give it that with"
+            " --watchdog",
+        )
+        self.stack = stack
+        self.add_note(f"The stack of '{actor}', the innermost call last:\n{''.join(stack)}".rstrip())
+
+
+class NondeterminismError(CachestormError):
+    """The same schedule did not give the same steps: an actor depends on something else than its steps.
+
+    Attributes:
+        difference: the first step that differs.
+    """
+
+    exit_code = 70
+
+    def __init__(self, difference: Difference, where: str) -> None:
+        super().__init__(
+            "nondeterminism",
+            difference.actor,
+            f"'{difference.actor}' is not deterministic: {difference} in {where}; it depends on something that no step"
+            " shows, such as the time, random numbers, the order of a set, or what an earlier run left in memory",
+        )
+        self.difference = difference
 
 
 class ActorKilled(BaseException):

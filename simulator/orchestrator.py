@@ -9,63 +9,70 @@ from __future__ import annotations
 
 import contextlib
 import os
-import zipfile
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from cache_core.errors import CacheError
-from simulator.actors.cleaners import Cleaned
-from simulator.actors.crew import Cleaning
-from simulator.actors.entries import build_entries, lay
-from simulator.actors.install import InstallJob, install
-from simulator.actors.toolchains import TOOLCHAINS
-from simulator.actors.toolchains.base import RetryTypeError, ToolchainError
-from simulator.blame import failure_of
+from simulator import watchdog
+from simulator.actors.entries import lay
+from simulator.blame import in_doubt
+from simulator.bounds import of_cleaner, of_storm
+from simulator.cast import (
+    build_names,
+    build_party,
+    cleaner_parties,
+    faults_of_storm,
+    how_a_build_ended,
+    how_a_cleaner_ended,
+    storm_parties,
+)
+from simulator.determinism import first_difference
 from simulator.engine.actor import Actor
 from simulator.engine.clock import LogicalTimes
 from simulator.engine.faults import faults_by_actor
-from simulator.engine.gate import PRUNED, Gate
+from simulator.engine.gate import LIVELOCK, PRUNED, Gate
 from simulator.engine.paths import Paths
 from simulator.engine.randomness import Randomness
 from simulator.engine.trace import errno_name
-from simulator.errors import BadInputError, BuildFailedError, InternalError, MachineError, PrunedRunError
+from simulator.errors import (
+    BadInputError,
+    InternalError,
+    MachineError,
+    NondeterminismError,
+    OracleError,
+    PrunedRunError,
+    StuckActorError,
+)
 from simulator.ground.stage import CACHE, Stage
 from simulator.hosts.bare import BareHost
-from simulator.hosts.base import Party
 from simulator.hosts.trio_host import TrioHost
 from simulator.identity import token_of, trace_of
-from simulator.oracles import CLEANER_ORACLES, STORM_ORACLES
+from simulator.oracles import BUILD_HURT, CLEANER_ORACLES, STORM_ORACLES
+from simulator.oracles.asking import ask
 from simulator.oracles.base import CleanerEvidence, StormEvidence
-from simulator.outcome import (
-    FAILED,
-    KILLED,
-    OK,
-    BuildOutcome,
-    CleanerOutcome,
-    Residue,
-    RunReport,
-    Violation,
-)
+from simulator.outcome import Residue, RunReport
 from simulator.scenario import Expect, Scenario, Schedule
 from simulator.schedule import format_segments, segments_of
 from simulator.strategies import STRATEGIES
 from simulator.strategies.replay import Replay
-from simulator.verdict import cleaner_outcome, emptied, judged, read_residue
+from simulator.verdict import cleaner_outcome, emptied, judged, left_locks, read_residue
+from simulator.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from simulator.actors.cleaners import Cleaned
     from simulator.engine.actor import Shown
-    from simulator.engine.kernel import GatedKernel
+    from simulator.engine.gate import Bounds
     from simulator.engine.trace import RawStep
     from simulator.ground.sandbox import Sandbox
+    from simulator.hosts.base import Party
+    from simulator.oracles.asking import Raised
+    from simulator.outcome import BuildOutcome, CleanerOutcome, Failure, Violation
     from simulator.strategies.base import Strategy
 
-UMASK = 0o022
+E = TypeVar("E")
 
-# What an install and a cleaner may end with; anything else that comes out of one is a bug of ours.
-BUILD_FAILURES = (OSError, RetryTypeError, ToolchainError, BuildFailedError, CacheError, zipfile.BadZipFile)
-CLEANER_FAILURES = (OSError, CacheError)
+UMASK = 0o022
 
 
 class RealCleaning(Protocol):
@@ -106,6 +113,7 @@ class Options:
         bare: under the bare host: faster, without a pace.
         real_cleaners: those of the scenario's cleaners after the storm that are real programs.
         token: whether the report gets its token and its digest; they take a tenth of a short run.
+        watchdog_seconds: how long an actor may compute without a step (`simulator.watchdog`); 0: as long as it likes.
     """
 
     pace: float = 0.0
@@ -115,6 +123,7 @@ class Options:
     bare: bool = False
     real_cleaners: RealCleaning | None = None
     token: bool = True
+    watchdog_seconds: float = watchdog.SECONDS
 
 
 @dataclass(slots=True)
@@ -150,7 +159,10 @@ async def run(
         KeyboardInterrupt: `options.interrupted` said so; whoever owns the signal knows which it was.
         DivergenceError: a replayed schedule could not be followed.
         PrunedRunError: `strategy` saw that the rest of the run is known.
-        InternalError: a round was not like the first one, or an actor broke in a way that no real one does.
+        NondeterminismError: a round was not like the first one.
+        StuckActorError: an actor computed for ever.
+        OracleError: an oracle raised; the run is over, and the error has its token.
+        InternalError: an actor broke in a way that no real one does.
     """
     options = options or Options()
     given = strategy is not None
@@ -171,24 +183,22 @@ async def length_alone(scenario: Scenario, sandbox: Sandbox, options: Options) -
     alone = replace(scenario, random_faults=(), cleaners_after=(), schedule=Schedule("replay"), expect=Expect())
     if alone not in _rehearsed:
         in_order = STRATEGIES["replay"](alone.schedule)
-        how = Options(interrupted=options.interrupted, bare=options.bare)
+        how = Options(interrupted=options.interrupted, bare=options.bare, watchdog_seconds=options.watchdog_seconds)
         length = await _Run(alone, 0, sandbox, how, in_order).rehearse()
         _rehearsed.clear()
         _rehearsed[alone] = length
     return _rehearsed[alone]
 
 
-def party_names(scenario: Scenario) -> tuple[str, ...]:
-    """Who takes part in the storm, but for those that help a cleaner."""
-    builds = (f"build-{number}" for number in range(1, scenario.builds + 1))
-    cleaners = ("cleaner" if place == 0 else f"cleaner-{place + 1}" for place in range(len(scenario.cleaners_during)))
-    return (*builds, *cleaners)
-
-
 def stage_of(scenario: Scenario, sandbox: Sandbox) -> Stage:
     """The stage of a run before its first step, set in a sandbox."""
     with umasked():
         return _Run(scenario, 0, sandbox, Options(), STRATEGIES["replay"](Schedule("replay"))).set_stage()
+
+
+# How builds fail alone, with their faults: of the last few that it was asked of.
+_alone: dict[tuple[Scenario, str], Failure | None] = {}
+_ALONE_MAX = 64
 
 
 @contextlib.contextmanager
@@ -229,6 +239,10 @@ class _Run:
         self._residue = Residue(0, 0, (), ())
         self._struck: set[str] = set()
         self._actors: tuple[str, ...] = ()
+        self._faults = faults_of_storm(scenario, seed)
+        self._raised: Raised | None = None
+        self._evidence: StormEvidence | None = None
+        self._doubtful: list[str] = []
 
     async def make(self) -> RunReport:
         after = self._scenario.cleaners_after
@@ -240,12 +254,14 @@ class _Run:
             for name in names:
                 await self._play_cleaner(current, name)
         self._sandbox.clear()
+        await self._settle_doubts()
         return self._report(middle)
 
     async def rehearse(self) -> int:
         """The storm alone, unseen and unjudged: how many steps it makes."""
         current = self._begin_round(1)
-        await self._play(current, self._storm_parties(current), self._strategy, "rehearsal")
+        parties = storm_parties(self._scenario, current.stage, self._faults)
+        await self._play(current, parties, self._strategy, "rehearsal", of_storm(self._scenario))
         self._sandbox.clear()
         return len(current.steps)
 
@@ -255,30 +271,27 @@ class _Run:
         self._rounds.append(current)
         return current
 
-    def set_stage(self) -> Stage:
-        """All that is there before the first step."""
-        stage = Stage(self._sandbox.fresh())
-        stage.set(self._build_names())
+    def set_stage(self, place: str | None = None) -> Stage:
+        """All that is there before the first step, in a fresh directory of the sandbox or in an empty `place`."""
+        stage = Stage(place or self._sandbox.fresh())
         scenario = self._scenario
+        stage.set(list(build_names(scenario)))
         lay(stage.cache, scenario.packages, scenario.protocol, builds_only=scenario.builds_only)
         return stage
-
-    def _build_names(self) -> list[str]:
-        return list(party_names(self._scenario)[: self._scenario.builds])
 
     # The storm.
 
     async def _play_storm(self, current: _Round) -> tuple[CleanerOutcome, ...]:
-        parties = self._storm_parties(current)
+        parties = storm_parties(self._scenario, current.stage, self._faults)
         observer = self._options.observer
-        builds = len(self._build_names())
+        builds = self._scenario.builds
         cleaners = len(self._scenario.cleaners_during)
         if observer:
             observer.storm_begins(current.number, [party.actor for party in parties[: builds + cleaners]])
-        gate = await self._play(current, parties, self._strategy_of(current), "schedule")
-        outcomes = tuple(self._build_outcome(party, gate) for party in parties[:builds])
+        gate = await self._play(current, parties, self._strategy_of(current), "schedule", of_storm(self._scenario))
+        outcomes = tuple(how_a_build_ended(party, gate) for party in parties[:builds])
         middle = tuple(
-            self._cleaner_outcome(current, name, party, None)
+            how_a_cleaner_ended(name, party, gate, current.stage.cache, empty=None)
             for name, party in zip(self._scenario.cleaners_during, parties[builds:][:cleaners], strict=True)
         )
         residue = read_residue(current.stage.cache)
@@ -288,11 +301,17 @@ class _Run:
             self._storm = list(current.steps)
             self._actors = tuple(party.actor.name for party in parties)
             self._builds, self._residue = outcomes, residue
-            evidence = StormEvidence(self._scenario, current.stage, outcomes, middle, residue, gate.deadlock)
-            for oracle in STORM_ORACLES.values():
-                self._violations += oracle(evidence)
-        elif current.steps != self._storm:
-            raise InternalError("nondeterminism", str(current.number), self._first_difference(current))
+            locks = left_locks(gate, current.stage.cache)
+            evidence = StormEvidence(
+                self._scenario, current.stage, outcomes, middle, residue, gate.deadlock, gate.livelock, locks
+            )
+            self._ask(STORM_ORACLES, evidence)
+            self._doubtful = [party.actor.name for party in parties[:builds] if in_doubt(party, gate)]
+            self._evidence = evidence
+        else:
+            difference = first_difference(self._storm, current.steps)
+            if difference is not None:
+                raise NondeterminismError(difference, f"round {current.number}, which plays the storm of round 1 again")
         return middle
 
     def _strategy_of(self, current: _Round) -> Strategy:
@@ -300,70 +319,11 @@ class _Run:
             return Replay(format_segments(segments_of(self._storm)))
         return self._strategy
 
-    def _storm_parties(self, current: _Round) -> list[Party]:
-        scenario = self._scenario
-        names = self._build_names()
-        drawn = [
-            fault
-            for place, kind in enumerate(scenario.random_faults)
-            for fault in kind.draw(names, Randomness(self._seed, f"faults-{place}"))
-        ]
-        faults = faults_by_actor((*scenario.faults, *drawn))
-        parties = []
-        for index, name in enumerate(names):
-            actor = Actor(name, index, faults.get(name))
-            parties.append(Party(actor, self._build_function(current, actor), BUILD_FAILURES))
-        cleanings = []
-        for name, cleaner in zip(party_names(scenario)[scenario.builds :], scenario.cleaners_during, strict=True):
-            actor = Actor(name, len(parties), faults.get(name))
-            cleanings.append(Cleaning(actor, cleaner, current.stage.cache))
-            parties.append(Party(actor, cleanings[-1].clean, CLEANER_FAILURES))
-        for number, cleaning in enumerate(cleanings, 1):
-            parties += cleaning.helpers(len(parties), number, faults)
-        return parties
-
-    def _build_function(self, current: _Round, actor: Actor) -> Callable[[GatedKernel], None]:
-        scenario = self._scenario
-        job = InstallJob(
-            cache=current.stage.cache,
-            environment=current.stage.environment(actor.name),
-            packages=scenario.packages,
-            protocol=scenario.protocol,
-            toolchain=TOOLCHAINS[scenario.toolchain],
-            cache_lock=scenario.cache_lock,
-            identity=actor.name,
-        )
-
-        def enter_phase(phase: str) -> None:
-            actor.phase = phase
-
-        make = build_entries if scenario.builds_only else install
-
-        def build(kernel: GatedKernel) -> None:
-            make(kernel, job, enter_phase)
-
-        return build
-
-    def _build_outcome(self, party: Party, gate: Gate) -> BuildOutcome:
-        actor = party.actor
-        interruptions = gate.interruptions[actor.index]
-        if actor.killed:
-            return BuildOutcome(actor.name, KILLED, actor.phase, None, actor.steps, interruptions)
-        failure = failure_of(party, gate.deadlock)
-        outcome = OK if failure is None else FAILED
-        return BuildOutcome(actor.name, outcome, actor.phase, failure, actor.steps, interruptions)
-
-    def _first_difference(self, current: _Round) -> str:
-        for number, (was, now) in enumerate(zip(self._storm, current.steps, strict=False), 1):
-            if was != now:
-                return f"round {current.number} differs from round 1 at step {number}: {was[:4]} was, {now[:4]} is"
-        return f"round {current.number} made {len(current.steps)} steps, round 1 made {len(self._storm)}"
-
     # The cleaners.
 
     async def _play_cleaner(self, current: _Round, name: str) -> None:
         observer, real = self._options.observer, self._options.real_cleaners
-        deadlock = None
+        gate = None
         if real is not None and name in real:
             if observer:
                 observer.cleaner_begins(current.number, name, [])
@@ -371,61 +331,97 @@ class _Run:
             left = tuple(current.stage.left_in_cache())
             outcome = cleaner_outcome(name, cleaned, current.stage.cache, empty=not left, killed=False)
         else:
-            faults = faults_by_actor(self._scenario.faults)
-            actor = Actor("cleaner", 0, faults.get("cleaner"))
-            cleaning = Cleaning(actor, name, current.stage.cache)
-            party = Party(actor, cleaning.clean, CLEANER_FAILURES)
+            parties = cleaner_parties(self._scenario, current.stage, name)
             if observer:
-                observer.cleaner_begins(current.number, name, [actor])
+                observer.cleaner_begins(current.number, name, [parties[0].actor])
             alone = STRATEGIES["round-robin"](self._scenario.schedule)
-            parties = [party, *cleaning.helpers(1, 1, faults)]
-            deadlock = (await self._play(current, parties, alone, f"cleaner-{name}")).deadlock
+            bounds = of_cleaner(self._scenario, len(current.steps))
+            gate = await self._play(current, parties, alone, f"cleaner-{name}", bounds)
             left = tuple(current.stage.left_in_cache())
-            outcome = self._cleaner_outcome(current, name, party, not left)
+            outcome = how_a_cleaner_ended(name, parties[0], gate, current.stage.cache, empty=not left)
         if observer:
             observer.cleaner_ends(current.number, outcome)
         self._cleaners.append(outcome)
-        evidence = CleanerEvidence(self._scenario, current.stage, outcome, left, deadlock)
-        for oracle in CLEANER_ORACLES.values():
-            self._violations += oracle(evidence)
+        evidence = CleanerEvidence(self._scenario, current.stage, outcome, left)
+        if gate is not None:
+            locks = left_locks(gate, current.stage.cache)
+            evidence = replace(evidence, deadlock=gate.deadlock, livelock=gate.livelock, locks=locks)
+        self._ask(CLEANER_ORACLES, evidence)
 
-    @staticmethod
-    def _cleaner_outcome(current: _Round, name: str, party: Party, empty: bool | None) -> CleanerOutcome:
-        cleaned = party.result if isinstance(party.result, Cleaned) else Cleaned()
-        if party.error is not None:
-            number = party.error.errno if isinstance(party.error, OSError) else None
-            cleaned = Cleaned(error=f"{type(party.error).__name__}: {party.error}", errno=number)
-        elif not party.ended:
-            cleaned = Cleaned(error="killed" if party.actor.killed else "waits for a lock for ever")
-        return cleaner_outcome(name, cleaned, current.stage.cache, empty=empty, killed=party.actor.killed)
+    def _ask(self, oracles: Mapping[str, Callable[[E], list[Violation]]], evidence: E) -> None:
+        """Let oracles look; one that raises is told at the end, when the run has its token."""
+        violations, raised = ask(oracles, evidence)
+        self._violations += violations
+        self._raised = self._raised or raised
+
+    async def _settle_doubts(self) -> None:
+        """Ask again who was hurt, where that takes runs of builds alone: when nothing else is left of the run."""
+        if not self._doubtful or self._evidence is None:
+            return
+        alone = {name: await self._fails_alone(name) for name in self._doubtful}
+        known = {BUILD_HURT: STORM_ORACLES[BUILD_HURT]}
+        before, self._violations = self._violations, []
+        self._ask(known, replace(self._evidence, alone=alone))
+        # In the place of what was said before anybody knew.
+        place = next((n for n, item in enumerate(before) if item.oracle == BUILD_HURT), 0)
+        others = [item for item in before if item.oracle != BUILD_HURT]
+        self._violations = [*others[:place], *self._violations, *others[place:]]
+
+    async def _fails_alone(self, name: str) -> Failure | None:
+        """How a build fails with the cache to itself and the same faults; None if it does not."""
+        faults = tuple(fault for fault in self._faults if fault.actor == name)
+        alone = replace(
+            self._scenario, faults=faults, random_faults=(), cleaners_after=(), cleaners_during=(), expect=Expect()
+        )
+        if (alone, name) not in _alone:
+            if len(_alone) >= _ALONE_MAX:
+                _alone.clear()
+            how = Options(
+                interrupted=self._options.interrupted, bare=True, watchdog_seconds=self._options.watchdog_seconds
+            )
+            in_order = STRATEGIES["replay"](Schedule("replay"))
+            with self._sandbox.aside() as place:
+                _alone[alone, name] = await _Run(alone, 0, self._sandbox, how, in_order).play_alone(name, place)
+        return _alone[alone, name]
+
+    async def play_alone(self, name: str, place: str) -> Failure | None:
+        """Play one build, unseen and unjudged, in an empty directory: how it fails."""
+        stage = self.set_stage(place)
+        current = _Round(1, stage, Paths(stage.root, CACHE), LogicalTimes())
+        party = build_party(self._scenario, stage, Actor(name, 0, faults_by_actor(self._faults).get(name)))
+        gate = await self._play(current, [party], self._strategy, "alone", of_storm(self._scenario))
+        return how_a_build_ended(party, gate).failure
 
     # Both.
 
-    async def _play(self, current: _Round, parties: list[Party], strategy: Strategy, purpose: str) -> Gate:
+    async def _play(
+        self, current: _Round, parties: list[Party], strategy: Strategy, purpose: str, bounds: Bounds
+    ) -> Gate:
         actors = [party.actor for party in parties]
-        gate = Gate(strategy, actors, current.steps)
+        gate = Gate(strategy, actors, current.steps, bounds)
         gate.interrupted = self._options.interrupted
         if not strategy.begin(actors, current.steps, Randomness(self._seed, purpose)):
             raise BadInputError(
                 "exhausted", self._scenario.schedule.strategy, "the strategy has no further run to make"
             )
-        if parties:
-            await self._host(gate, current).run(parties)
+        with Watchdog(gate, self._options.watchdog_seconds) as dog:
+            if parties:
+                await self._host(gate, current).run(parties)
         strategy.end()
         current.switches += gate.switches
         self._struck.update(str(fault) for actor in actors if actor.faults for fault in actor.faults.fired)
         if gate.stopped == "interrupted":
             raise KeyboardInterrupt
+        if dog.stuck is not None:
+            raise StuckActorError(dog.stuck, dog.seconds, dog.where, dog.stack)
         if gate.stopped == PRUNED:
             raise PrunedRunError
         if gate.lacking is not None:
             raise _lacks(gate.lacking)
         if gate.stopped == "cancelled":
             raise InternalError("cancelled-actor", "", "an actor cancelled itself while it waited for its turn")
-        if gate.stopped not in {None, "deadlock"}:
-            raise InternalError(
-                "endless-run", str(len(current.steps)), f"the run did not end within its bound: {gate.stopped}"
-            )
+        if gate.stopped not in {None, "deadlock", LIVELOCK}:
+            raise InternalError("stopped-run", gate.stopped, f"the run was stopped, nobody knows why: {gate.stopped}")
         return gate
 
     def _host(self, gate: Gate, current: _Round) -> TrioHost | BareHost:
@@ -453,9 +449,11 @@ class _Run:
             storm_steps=len(self._storm),
             idle_faults=tuple(str(fault) for fault in scenario.faults if str(fault) not in self._struck),
         )
-        if not self._options.token:
+        if not self._options.token and self._raised is None:
             return report
         token = token_of(scenario, report, scheduled=self._given)
+        if self._raised is not None:
+            raise OracleError(self._raised.oracle, self._raised.error, str(token)) from self._raised.error
         return replace(report, token=str(token), trace_digest=trace_of(report).digest)
 
 

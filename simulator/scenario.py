@@ -39,6 +39,8 @@ class Schedule:
         quantum: of ``round-robin``.
         depth: of ``pct``.
         segments: of ``replay``: a schedule in segments.
+        swarm: whether the seed also draws which kinds of random faults there are at all; goes with ``portfolio``, and
+            stays with schedules that were found by it.
     """
 
     strategy: str = "sticky"
@@ -47,6 +49,12 @@ class Schedule:
     quantum: int = 1
     segments: str = ""
     depth: int = DEPTH
+    swarm: bool = False
+
+    def under(self, strategy: str) -> Schedule:
+        """The same parameters, where they are any, under another strategy that a seed goes with."""
+        depth = self.depth if strategy == "pct" else DEPTH
+        return dataclasses.replace(self, strategy=strategy, depth=depth, swarm=strategy == "portfolio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +121,11 @@ class Scenario:
         for package in resolved["packages"]:
             del package["source"]
             _leave_out_defaults(package)
-        # Younger than tokens that must hold.
+        # What is younger than tokens that must hold.
         if self.schedule.depth == DEPTH:
             del resolved["schedule"]["depth"]
+        if not self.schedule.swarm:
+            del resolved["schedule"]["swarm"]
         if not self.builds_only:
             del resolved["builds_only"]
         resolved["toolchain_revision"] = toolchain_revision

@@ -302,12 +302,11 @@ def _resolve(name: str, origin: str, file: _File) -> Scenario:
         toolchain=storm.toolchain,
         cache_lock=cache_lock_default(storm.protocol) if storm.cache_lock is None else storm.cache_lock,
         schedule=Schedule(
-            strategy=file.schedule.strategy,
             switch_probability=file.schedule.switch_probability,
             start_gap=file.schedule.start_gap,
             quantum=file.schedule.quantum,
             depth=file.schedule.depth,
-        ),
+        ).under(file.schedule.strategy),
         faults=tuple(parse_fault(spec) for spec in storm.faults),
         random_faults=tuple(RandomFaults(item.action, item.share, *item.steps) for item in file.random_faults),
         cleaners_after=tuple(file.cleaners.after),

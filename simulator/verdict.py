@@ -5,16 +5,19 @@ Guarantees: looks, changes nothing. Costs: one walk over the cache.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cache_core.auditing import audit
+from simulator.oracles.base import LeftLocks
 from simulator.outcome import CleanerOutcome, Poisoned, Residue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from simulator.actors.cleaners import Cleaned
+    from simulator.engine.gate import Gate
     from simulator.outcome import Violation
     from simulator.scenario import Scenario
 
@@ -50,3 +53,40 @@ def emptied(scenario: Scenario, cleaners: Iterable[CleanerOutcome]) -> bool:
     """Whether the cache was empty after each cleaner that may not fail, and there was one."""
     strict = [item for item in cleaners if item.name not in scenario.expect.cleaners_may_fail]
     return bool(strict) and all(item.empty for item in strict)
+
+
+def left_locks(gate: Gate, cache: str) -> LeftLocks:
+    """The locks of a run that nobody gave up, when all its actors have ended.
+
+    Who holds a lock is read in proc(5): to try it would be more than a look. Where there is no /proc, or the file
+    system gives its files other device numbers there, nobody is seen to hold one.
+
+    Args:
+        gate: of the run.
+        cache: absolute path of the cache.
+    """
+    kept = tuple((actor.name, path) for actor in gate.actors for path in actor.kept)
+    locked = _locked_files() if gate.locks_taken else frozenset[tuple[int, int]]()
+    held = tuple(path for path in gate.locks_taken if _identity(f"{cache}/{path}") in locked)
+    return LeftLocks(kept, held)
+
+
+def _locked_files() -> frozenset[tuple[int, int]]:
+    """Device and inode of each file that somebody holds a flock on."""
+    try:
+        with open("/proc/locks", encoding="ascii") as file:
+            lines = [line.split() for line in file]
+    except FileNotFoundError:
+        return frozenset()
+    # 1: FLOCK ADVISORY WRITE 2123 00:2e:44 0 EOF; whoever waits has an arrow in the second place.
+    places = [words[5].split(":") for words in lines if words[1] == "FLOCK"]
+    return frozenset((os.makedev(int(major, 16), int(minor, 16)), int(inode)) for major, minor, inode in places)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.lstat(path)
+    except OSError:
+        # Gone, or behind a directory that lets nobody in: no protocol can lock it either.
+        return None
+    return status.st_dev, status.st_ino

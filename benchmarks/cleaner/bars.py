@@ -17,6 +17,7 @@ BARS = (
     ("cache", OURS, None, 0.60),
     ("cache", OURS, f"{UV} {UV_VERSION}", 0.40),
     ("cache", OURS, limit_name(2), None),
+    ("cache", OURS, limit_name(2, promises=True), None),
     ("flat", IN_PROCESS, None, 1.05),
     ("hostile", IN_PROCESS, None, 1.05),
     ("chain", IN_PROCESS, None, 1.30),

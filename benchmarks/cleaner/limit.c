@@ -1,7 +1,7 @@
 /*
  * The limit: remove a tree with openat, getdents64 and unlinkat, and nothing besides.
  *
- *     limit THREADS PATH
+ *     limit THREADS PATH [PROMISES]
  *
  * It is what the other rows of the table are held against, and no cleaner: it trusts everything in the tree, enters
  * mount points, changes modes without looking whose they are, and stops looking for reasons at the first errno. Exit
@@ -15,11 +15,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -52,7 +55,9 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct work *stack;
 static int sleeping, finished, threads;
+static int counting, staying_on_mount, fenced;
 static atomic_int blocks_waiting, failures;
+static atomic_llong blocks_freed;
 
 static void fail(const char *call, const char *name)
 {
@@ -98,12 +103,23 @@ static void push_subdirectory(struct directory *directory, const char *name)
     push(work);
 }
 
+/* How many blocks go with this name: none, where the file has another one. */
+static long long blocks_of(const struct directory *directory, const char *name)
+{
+    struct stat status;
+    if (fstatat(directory->fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0 || status.st_nlink != 1)
+        return 0;
+    return status.st_blocks;
+}
+
 static void remove_name(struct directory *directory, const char *name, unsigned char type)
 {
     if (type == DT_DIR) {
         push_subdirectory(directory, name);
         return;
     }
+    if (counting)
+        atomic_fetch_add(&blocks_freed, blocks_of(directory, name));
     if (unlinkat(directory->fd, name, 0) == 0)
         return;
     /* Listed, and not searched or written: the base of that tree is `chmod -R u+rwx`, too. */
@@ -163,7 +179,8 @@ static void done_with_part(struct directory *directory)
 {
     while (directory != NULL && atomic_fetch_sub(&directory->pending, 1) == 1) {
         struct directory *parent = directory->parent;
-        if (unlinkat(descriptor_above(directory), directory->name, AT_REMOVEDIR) != 0) {
+        int stays = fenced && parent == NULL;
+        if (!stays && unlinkat(descriptor_above(directory), directory->name, AT_REMOVEDIR) != 0) {
             if (errno == ENOTEMPTY && failures == 0 && directory->listings++ < LISTINGS_MAX) {
                 atomic_store(&directory->pending, 1);
                 lseek(directory->fd, 0, SEEK_SET);
@@ -180,12 +197,21 @@ static void done_with_part(struct directory *directory)
     }
 }
 
+static int open_once(int above, const char *name, int inside)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    if (!inside)
+        return openat(above, name, flags);
+    struct open_how how = {.flags = flags, .resolve = RESOLVE_NO_XDEV | RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+    return syscall(SYS_openat2, above, name, &how, sizeof how);
+}
+
 static int open_directory(const struct directory *parent, const char *name)
 {
     int above = parent == NULL ? AT_FDCWD : parent->fd;
     /* Either of the two may have refused. */
     for (int attempt = 0;; attempt++) {
-        int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int fd = open_once(above, name, staying_on_mount && parent != NULL);
         if (fd >= 0 || errno != EACCES || attempt == 2)
             return fd;
         if (fchmodat(above, name, 0700, 0) != 0 && (parent == NULL || fchmod(above, 0700) != 0))
@@ -245,13 +271,37 @@ static void *worker(void *nothing)
     return nothing;
 }
 
+/* As cache_core/landlock.py has it: what changes a file system, beneath the tree only. */
+static int raise_fence(const char *path)
+{
+    const __u64 rights = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+                         (LANDLOCK_ACCESS_FS_MAKE_SYM * 2 - LANDLOCK_ACCESS_FS_MAKE_CHAR) | LANDLOCK_ACCESS_FS_REFER |
+                         1 << 14; /* LANDLOCK_ACCESS_FS_TRUNCATE: not in the headers of Linux 5.19 */
+    struct landlock_ruleset_attr attributes = {.handled_access_fs = rights};
+    int rules = syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes.handled_access_fs, 0);
+    struct landlock_path_beneath_attr beneath = {.allowed_access = rights, .parent_fd = open(path, O_PATH | O_CLOEXEC)};
+    int refused = rules < 0 || syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) != 0 ||
+                  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || syscall(SYS_landlock_restrict_self, rules, 0) != 0;
+    if (refused)
+        fail("fence", path);
+    close(beneath.parent_fd);
+    close(rules);
+    return !refused;
+}
+
 int main(int count, char **arguments)
 {
-    threads = count == 3 ? atoi(arguments[1]) : 0;
-    if (threads < 1 || threads > THREADS_MAX) {
-        fprintf(stderr, "usage: limit THREADS PATH\n");
+    const char *promises = count == 4 ? arguments[3] : "";
+    threads = count == 3 || count == 4 ? atoi(arguments[1]) : 0;
+    if (threads < 1 || threads > THREADS_MAX || strspn(promises, "bmf") != strlen(promises)) {
+        fprintf(stderr, "usage: limit THREADS PATH [PROMISES]\n");
         return 2;
     }
+    counting = strchr(promises, 'b') != NULL;
+    staying_on_mount = strchr(promises, 'm') != NULL;
+    fenced = strchr(promises, 'f') != NULL;
+    if (fenced && !raise_fence(arguments[2]))
+        return 1;
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
@@ -265,5 +315,5 @@ int main(int count, char **arguments)
     worker(NULL);
     while (started > 0)
         pthread_join(others[--started], NULL);
-    return atomic_load(&failures) > 0 || access(arguments[2], F_OK) == 0;
+    return atomic_load(&failures) > 0 || (!fenced && access(arguments[2], F_OK) == 0);
 }

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-BEGIN, END = "<!-- cleaner: measured, do not edit -->\n", "<!-- /cleaner -->"
+
+def marks(name):
+    """Between which the tables of a benchmark are, in a page."""
+    return f"<!-- {name}: measured, do not edit -->\n", f"<!-- /{name} -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +51,19 @@ def ratios(these, those, kind):
     return [getattr(one, kind) / getattr(other, kind) for one, other in zip(these, those, strict=True)]
 
 
-def can_be_written(path):
+def can_be_written(path, name="cleaner"):
     """Whether `write` would know where to put the tables: in a new file, or between the marks of one."""
     page = Path(path)
     if not page.exists():
         return True
     text = page.read_text("utf-8")
-    return BEGIN in text and END in text
+    return all(mark in text for mark in marks(name))
 
 
-def write(path, texts):
-    """Put the tables into a page; what is not between its marks stays."""
+def write(path, texts, name="cleaner"):
+    """Put the tables into a page; what is not between the marks of the benchmark stays."""
     page, middle_part = Path(path), "\n\n".join(texts)
-    text = page.read_text("utf-8") if page.exists() else BEGIN + END + "\n"
-    pattern = f"(?<={re.escape(BEGIN)}).*?(?={re.escape(END)})"
+    begin, end = marks(name)
+    text = page.read_text("utf-8") if page.exists() else begin + end + "\n"
+    pattern = f"(?<={re.escape(begin)}).*?(?={re.escape(end)})"
     page.write_text(re.sub(pattern, lambda _: f"\n{middle_part}\n\n", text, count=1, flags=re.DOTALL), "utf-8")

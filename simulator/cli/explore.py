@@ -19,6 +19,7 @@ from simulator.cli.parameters import (
     json_option,
     override_options,
     sandbox_option,
+    watchdog_option,
 )
 from simulator.cli.saving import open_save, save_schedules
 from simulator.cli.signals import Interruption
@@ -71,9 +72,12 @@ _BUDGET_SECONDS = 60.0
     metavar="FILE",
     help="With --strategy dpor: go on from FILE if it is there, and keep in it how far the search got.",
 )
-@override_options(strategies="sticky, random, pct; or dpor: all schedules, but for the order of independent steps.")
+@override_options(
+    strategies="sticky, random, pct, pos, portfolio; or dpor: all schedules, but for the order of independent steps."
+)
 @sandbox_option()
 @click.option("--save", metavar="FILE", help="Write the schedule of each kind of violation to FILE, for `replay FILE`.")
+@watchdog_option()
 @json_option()
 @debug_option()
 def command(

@@ -73,7 +73,7 @@ def debug_option() -> Decorator:
     return click.option("--debug", is_flag=True, expose_value=False, hidden=True)
 
 
-def override_options(strategies: str = "sticky, random, pct or round-robin.") -> Decorator:
+def override_options(strategies: str = "sticky, random, pct, pos, portfolio or round-robin.") -> Decorator:
     """What a run may have different from its scenario file, as one argument `overrides`; a replay must be given it."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -130,10 +130,38 @@ def ground_options() -> Decorator:
     """Where a run happens, and how fast; neither changes what happens."""
     return _all(
         sandbox_option(),
+        watchdog_option(),
         click.option(
             "--pace", type=Duration(), default=0.0, metavar="DURATION", help="Wait before each step, e.g. 20ms."
         ),
     )
+
+
+_WATCHDOG = "cachestorm.watchdog"
+
+
+def watchdog_option() -> Decorator:
+    """`--watchdog`; whoever makes runs asks `watchdog_seconds` for it, so that no command has to pass it on."""
+
+    def keep(ctx: click.Context, param: click.Parameter, seconds: float | None) -> None:
+        del param
+        ctx.meta[_WATCHDOG] = seconds
+
+    return click.option(
+        "--watchdog",
+        type=Duration(),
+        metavar="DURATION",
+        expose_value=False,
+        callback=keep,
+        help="End the run when an actor computes for so long without a system call; 0: never. Default: 10s.",
+    )
+
+
+def watchdog_seconds(default: float) -> float:
+    """What the command that runs was given with `--watchdog`."""
+    ctx = click.get_current_context(silent=True)
+    seconds: float | None = None if ctx is None else ctx.meta.get(_WATCHDOG)
+    return default if seconds is None else seconds
 
 
 def tool_options() -> Decorator:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import trio
 
 from simulator.cli.output import note
+from simulator.cli.parameters import watchdog_seconds
 from simulator.cli.tokens import check_trace
 from simulator.ground.sandbox import Sandbox
 from simulator.orchestrator import Options, run
@@ -20,6 +21,7 @@ from simulator.shrink.keep import keep_of, poisoned_in
 from simulator.shrink.shrinking import shrink
 from simulator.solo import solo
 from simulator.swap import explain_by_swap
+from simulator.watchdog import SECONDS
 from simulator.words import counted
 
 if TYPE_CHECKING:
@@ -115,6 +117,7 @@ class Runner:
         self._interruption = interruption
         self._pace = pace
         self._view = view
+        self._watchdog_seconds = watchdog_seconds(SECONDS)
         self._cleaners: RealCleaning | None = None
 
     async def run(
@@ -142,7 +145,14 @@ class Runner:
 
         self._interruption.check()
         cleaners = await self._real_cleaners(scenario)
-        options = Options(0.0 if quiet else self._pace, ask, observer, chain, real_cleaners=cleaners)
+        options = Options(
+            pace=0.0 if quiet else self._pace,
+            interrupted=ask,
+            observer=observer,
+            chain=chain,
+            real_cleaners=cleaners,
+            watchdog_seconds=self._watchdog_seconds,
+        )
         try:
             return await run(scenario, seed, self._sandbox, options)
         except KeyboardInterrupt:
@@ -237,6 +247,7 @@ class Runner:
             kills=kills,
             interrupted=self._interruption,
             real_cleaners=await self._real_cleaners(scenario),
+            watchdog_seconds=self._watchdog_seconds,
         )
 
     async def _real_cleaners(self, scenario: Scenario) -> RealCleaning | None:

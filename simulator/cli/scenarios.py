@@ -6,7 +6,7 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cache_core.protocols import PROTOCOLS
+from cache_core.protocols import BUILD_IN_PLACE, PROTOCOLS
 from simulator.actors.cleaners import CLEANERS
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.cli.packages import source_distribution
@@ -15,7 +15,7 @@ from simulator.naming import known_name
 from simulator.scenario import BUILDS_MAX
 from simulator.scenario_file import cache_lock_default, check_fault, load_scenario
 from simulator.strategies import SAMPLERS
-from simulator.strategies.pct import DEPTH, DEPTH_MAX
+from simulator.strategies.pct import DEPTH_MAX
 from simulator.token import SHORT, parse_token
 
 if TYPE_CHECKING:
@@ -77,8 +77,9 @@ def _with_cleaners(scenario: Scenario, names: tuple[str, ...]) -> Scenario:
 
 
 def _with_protocol(scenario: Scenario, protocol: str) -> Scenario:
-    # Whoever did not say otherwise gets the lock that goes with the protocol.
-    usual = scenario.cache_lock == cache_lock_default(scenario.protocol)
+    # Whoever did not say otherwise gets the lock that goes with the protocol. (Builds in place have no use for it, so
+    # leaving it out there says nothing about others.)
+    usual = scenario.protocol in BUILD_IN_PLACE or scenario.cache_lock == cache_lock_default(scenario.protocol)
     lock = cache_lock_default(protocol) if usual else scenario.cache_lock
     return replace(scenario, protocol=protocol, cache_lock=lock)
 
@@ -87,7 +88,7 @@ def _with_strategy(schedule: Schedule, strategy: str | None, depth: int | None) 
     """The same parameters under another strategy; the depth goes with one of them."""
     if strategy is not None:
         strategy = known_name("strategy", strategy, SAMPLERS)
-        schedule = replace(schedule, strategy=strategy, depth=schedule.depth if strategy == "pct" else DEPTH)
+        schedule = schedule.under(strategy)
     if depth is None:
         return schedule
     if schedule.strategy != "pct":

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from simulator.cli.output import print_document
-from simulator.cli.parameters import Duration, debug_option, examples, json_option, override_options, sandbox_option
+from simulator.cli.parameters import (
+    Duration,
+    debug_option,
+    examples,
+    json_option,
+    override_options,
+    sandbox_option,
+    watchdog_option,
+)
 from simulator.cli.signals import Interruption
 
 if TYPE_CHECKING:
@@ -51,6 +59,7 @@ _BUDGET_SECONDS = 5.0
 )
 @override_options()
 @sandbox_option()
+@watchdog_option()
 @json_option()
 @debug_option()
 def command(

@@ -53,6 +53,23 @@ class Shown(Protocol):
     def progress(self) -> str: ...  # noqa: D102
 
 
+class Held:
+    """A flock that is held: it belongs to an open file, and so to every copy of the descriptor that it was taken by.
+
+    Attributes:
+        path: the lock's, as it was opened by.
+        kind: ``shared`` or ``exclusive``.
+        taker: name of the actor that asked for it; others have it by a copy.
+    """
+
+    __slots__ = ("kind", "path", "taker")
+
+    def __init__(self, path: str, kind: str, taker: str) -> None:
+        self.path = path
+        self.kind = kind
+        self.taker = taker
+
+
 class Actor:
     """One party of a run, as the gate, the kernel and the hosts see it.
 
@@ -65,18 +82,20 @@ class Actor:
         steps: how many it has made, up to when the gate saw it last.
         grant: a token for each step that it may make without coming to the gate: the phase it is in.
         settled: up to where the record was searched for its steps.
-        pending: the call it waits with; only what the gate has seen.
+        pending: the call it waits with; only what the gate has seen, and None while it waits for an event.
         waits_for: the lock, when it is blocked.
         vain: the place in the record of its last attempt at a lock, by a call that waits, while another had it.
         killed: whether a fault did that.
         last_failure: its last step that failed.
         descriptors: that are open, with the path each was opened by.
-        locks: descriptors that hold a flock, with the lock's path.
+        locks: descriptors that hold a flock.
+        kept: the locks that it had taken, and not given up, when it ended: they went with its process.
+        copies: descriptors whose open file others have too, with everybody's (actor, descriptor) of it.
     """
 
     __slots__ = (
-        "_phase", "dead", "descriptors", "faults", "grant", "index", "killed", "last_failure", "locks", "name",
-        "pending", "settled", "status", "steps", "vain", "waits_for",
+        "_phase", "copies", "dead", "descriptors", "faults", "grant", "index", "kept", "killed", "last_failure",
+        "locks", "name", "pending", "settled", "status", "steps", "vain", "waits_for",
     )  # fmt: skip
 
     def __init__(
@@ -103,7 +122,9 @@ class Actor:
         self.killed = killed
         self.last_failure: RawStep | None = None
         self.descriptors: dict[int, str] = {}
-        self.locks: dict[int, str] = {}
+        self.locks: dict[int, Held] = {}
+        self.kept: tuple[str, ...] = ()
+        self.copies: dict[int, list[tuple[Actor, int]]] = {}
         self._phase = phase
 
     @property

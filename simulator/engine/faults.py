@@ -138,6 +138,15 @@ class RandomFaults:
         return drawn
 
 
+def is_in_swarm(randomness: Randomness) -> bool:
+    """Whether a run has a kind of random faults at all: a coin for each kind.
+
+    With all kinds in every run, some hide others: a build that is killed early meets no full disk. Runs that each lack
+    some show more (Groce, Zhang, Eide, Chen, Regehr, "Swarm testing", ISSTA 2012).
+    """
+    return randomness.draw() < 0.5  # noqa: PLR2004 - a coin
+
+
 @dataclass(slots=True)
 class ActorFaults:
     """What is still to happen to one actor."""
@@ -161,6 +170,11 @@ class ActorFaults:
         """
         self._armed.insert(0, fault)
         self._repeated.append(fault)
+
+    def call_off(self) -> None:
+        """Nothing more happens."""
+        self.waiting.clear()
+        self._armed.clear()
 
     def due(self, step: int, phase: str, operation: str) -> Fault | None:
         """The fault that hits this call, if any.

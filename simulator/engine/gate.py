@@ -8,8 +8,13 @@ A strategy that knows that it will pick the same actor for the next n steps may 
 then granted these steps: it makes them without coming to the gate (`simulator.engine.quiet`), until somebody else
 becomes able to move, it has a fault to meet, or it is time to ask whether the run was interrupted.
 
+A run that does not end within its bounds gets a fair ending: no more faults, nobody stands still, everybody in turn.
+Whatever strategy and faults did to it, in that phase nobody is starved; whoever does not come to an end there never
+will. That is a livelock.
+
 Guarantees: between two picks exactly one actor runs; picks depend on the strategy and on what the actors did,
-nothing else. Not guaranteed: that an actor which computes for ever is noticed (it never parks).
+nothing else. Not guaranteed: that an actor which computes for ever is noticed (it never parks; see
+`simulator.watchdog`).
 Cost: nothing for a granted step; for others one call of `Strategy.choose` and a few attribute look-ups.
 """
 
@@ -20,10 +25,10 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from simulator.engine.actor import BLOCKED, DONE, ENABLED, STALLED, STARTING, Actor
+from simulator.engine.actor import BLOCKED, DONE, ENABLED, STALLED, STARTING, Actor, Held
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from simulator.engine.trace import RawStep
     from simulator.strategies.base import Strategy
@@ -31,11 +36,17 @@ if TYPE_CHECKING:
 # A run of 256 builds makes about 1.5 million steps; ten times that is a loop that will not end.
 STEPS_MAX = 20_000_000
 
+# Of a livelock so many of each actor's last steps are looked at for what it keeps doing.
+_LAST_STEPS = 50
+
 # How many steps are made at most between two questions whether the run was interrupted: two milliseconds.
 LOOK_EVERY_STEPS = 200
 
 # A reason to stop: the sandbox is full, or the process may not open more files.
 LACKING = "lacking"
+
+# Another: somebody went on and on, in a fair phase too.
+LIVELOCK = "livelock"
 
 # Another: the strategy has nobody to choose, as it knows already what would follow.
 PRUNED = "pruned"
@@ -53,6 +64,35 @@ class Deadlock:
     waiting: tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many steps a run may make.
+
+    Attributes:
+        chaos: under its strategy, with its faults.
+        fair: after that, everybody in turn and without faults.
+    """
+
+    chaos: int = STEPS_MAX
+    fair: int = STEPS_MAX
+
+
+NO_BOUNDS = Bounds()
+
+
+@dataclass(frozen=True, slots=True)
+class Livelock:
+    """Somebody was still moving at the end of the fair phase.
+
+    Attributes:
+        moving: who, with the different calls among its last steps (operation, path, errno), the latest last.
+        bounds: that the run had.
+    """
+
+    moving: tuple[tuple[str, tuple[tuple[str, str, int | None], ...]], ...]
+    bounds: Bounds
+
+
 def _nothing() -> None:
     """Stand in until a host says how it stops."""
 
@@ -64,21 +104,28 @@ class Gate:
         strategy: picks the next actor; `begin` has been called.
         actors: all parties, in order of their index.
         steps: where the kernel records what happened.
+        bounds: how many it may be.
     """
 
-    def __init__(self, strategy: Strategy, actors: list[Actor], steps: list[RawStep]) -> None:
+    def __init__(
+        self, strategy: Strategy, actors: list[Actor], steps: list[RawStep], bounds: Bounds = NO_BOUNDS
+    ) -> None:
         self.strategy = strategy
         self.actors = actors
         self.steps = steps
         self.paced = False
         self.stopped: str | None = None
         self.deadlock: Deadlock | None = None
+        self.livelock: Livelock | None = None
         self.lacking: RawStep | None = None
         self.interrupted: Callable[[], bool] = bool
         self.switches = 0
         self.interruptions = [0] * len(actors)
-        self.limit = len(steps) + STEPS_MAX
-        self._choose = strategy.choose
+        self.bounds = bounds
+        self.limit = len(steps) + bounds.chaos
+        self.fair = False
+        self.locks_taken: dict[str, None] = {}
+        self._choose: Callable[[list[Actor], Actor], Actor | None] = strategy.choose
         self.quiet_steps: Callable[[], int] | None = getattr(strategy, "quiet_steps", None)
         self._quiet_until = 0
         self._stop: Callable[[], None] = _nothing
@@ -140,6 +187,13 @@ class Gate:
             if actor.status == BLOCKED and actor.waits_for == lock:
                 self._enable(actor)
 
+    def drop(self, held: Held) -> None:
+        """A lock is gone though its descriptors are open: no copy of them has it any more."""
+        for actor in self.actors:
+            for fd in [fd for fd, one in actor.locks.items() if one is held]:
+                del actor.locks[fd]
+        self.release(held.path)
+
     def finish(self, actor: Actor) -> Actor | None:
         """`actor` makes no further step. Who moves now; None when nobody is left."""
         arriving = actor.status == STARTING
@@ -189,8 +243,7 @@ class Gate:
             self.halt("interrupted")
             return None
         made = len(self.steps)
-        if made > self.limit:
-            self.halt("step limit")
+        if made > self.limit and not self._begin_fair_phase(made):
             return None
         enabled = self._enabled
         if not enabled and not self._revive():
@@ -248,5 +301,37 @@ class Gate:
             self.halt("deadlock")
         return bool(again)
 
+    def _begin_fair_phase(self, made: int) -> bool:
+        """The bound is reached: whether there is a fair phase, or this was its end."""
+        if self.fair:
+            self.livelock = Livelock(tuple(self._last_calls()), self.bounds)
+            self.halt(LIVELOCK)
+            return False
+        self.fair = True
+        self.limit = made + self.bounds.fair
+        self._choose, self.quiet_steps, self._quiet_until = _in_turn, None, 0
+        for actor in self.actors:
+            actor.grant.clear()
+            if actor.faults is not None:
+                actor.faults.call_off()
+            if actor.status == STALLED:
+                self._enable(actor)
+        return True
+
+    def _last_calls(self) -> Iterator[tuple[str, tuple[tuple[str, str, int | None], ...]]]:
+        moving: dict[str, list[tuple[str, str, int | None]]] = {}
+        moving.update((actor.name, []) for actor in self.actors if actor.status == ENABLED)
+        for step in reversed(self.steps[-_LAST_STEPS * len(self.actors) :]):
+            calls = moving.get(step[0])
+            if calls is not None and len(calls) < _LAST_STEPS:
+                calls.append((step[2], step[3], step[6]))
+        for name, calls in moving.items():
+            yield name, tuple(dict.fromkeys(calls))[::-1]
+
     def _holders(self, lock: str | None) -> tuple[str, ...]:
-        return tuple(actor.name for actor in self.actors if lock in actor.locks.values())
+        return tuple(actor.name for actor in self.actors if any(held.path == lock for held in actor.locks.values()))
+
+
+def _in_turn(enabled: Sequence[Actor], current: Actor) -> Actor:
+    """The next after `current`: with n actors nobody waits longer than n - 1 steps."""
+    return next((actor for actor in enabled if actor.index > current.index), enabled[0])

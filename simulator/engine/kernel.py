@@ -25,8 +25,8 @@ from simulator.engine.gate import EVENT
 from simulator.engine.listing import sorted_entries
 from simulator.engine.paths import Relative
 from simulator.engine.quiet import KINDS, quiet_calls
-from simulator.engine.step import UNLOCK, StallRequested, Stepper
-from simulator.engine.trace import LIST_DESCRIPTOR, LIST_PATH
+from simulator.engine.step import EXCLUSIVE, SHARED, UNLOCK, StallRequested, Stepper
+from simulator.engine.trace import CREATIONS, LIST_DESCRIPTOR, LIST_PATH
 from simulator.errors import ActorKilled
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from simulator.engine.gate import Gate
     from simulator.engine.paths import Paths
 
-_LOCK_NAMES = {fcntl.LOCK_SH: "shared", fcntl.LOCK_EX: "exclusive", fcntl.LOCK_UN: UNLOCK}
+_LOCK_NAMES = {fcntl.LOCK_SH: SHARED, fcntl.LOCK_EX: EXCLUSIVE, fcntl.LOCK_UN: UNLOCK}
 
 
 def _at(dir_fd: int | None) -> dict[str, Any] | None:
@@ -55,10 +55,11 @@ class Calls(Stepper):
 
     def open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> Any:
         """As `Kernel.open`."""
+        operation = KINDS[flags][0]
+        if flags & os.O_CREAT:
+            operation = CREATIONS[operation, mode]
         shown = self._name(path, dir_fd)
-        return self._make(
-            (KINDS[flags][0], shown, None, None, self._opened, REAL.open, (path, flags, mode), _at(dir_fd))
-        )
+        return self._make((operation, shown, None, None, self._opened, REAL.open, (path, flags, mode), _at(dir_fd)))
 
     def openat2(self, path: str, flags: int, resolve: int, *, dir_fd: int) -> Any:
         """As `Kernel.openat2`."""
@@ -198,7 +199,7 @@ class Calls(Stepper):
         """As `Kernel.flock`; one that would block takes the actor out until the lock is released."""
         name = _LOCK_NAMES[operation & ~fcntl.LOCK_NB]
         call: Call = (
-            "flock", self._of(fd), name, None, self._locked, REAL.flock, (fd, operation | fcntl.LOCK_NB), None
+            "flock", self._of(fd), name, None, self._locked, self._ask_for_lock, (fd, operation | fcntl.LOCK_NB), None
         )  # fmt: skip
         waits = not operation & (fcntl.LOCK_NB | fcntl.LOCK_UN)
         return self._make_blocking(call) if waits else self._make(call)
@@ -293,7 +294,7 @@ class GatedKernel(Calls):
                 return self._make(call)
             except BlockingIOError:
                 self._actor.steps -= 1
-                self._actor.vain = len(self._gate.steps) - 1
+                self._waited()
                 self._suspend(self._gate.block(self._actor, call[1]))
 
     # What processes of one program do with each other. Waiting is no step, as no file system sees it.
@@ -302,6 +303,8 @@ class GatedKernel(Calls):
         """Wait for `tell`. May return without one: look whether what was waited for is there."""
         if self._actor.dead:
             raise ActorKilled(self._actor.name)
+        # Its last call is made, and what it will do when it is told, nobody knows.
+        self._actor.pending = None
         self._suspend(self._gate.block(self._actor, EVENT + event))
         if self._actor.dead:
             raise ActorKilled(self._actor.name)
@@ -320,6 +323,8 @@ class GatedKernel(Calls):
         for fd, path in list(self._actor.descriptors.items()):
             copy = numbers[fd] = self._make(("dup", path, heir.name, None, None, os.dup, (fd,), None))
             heir.descriptors[copy] = path
+            everybody = heir.copies[copy] = self._actor.copies.setdefault(fd, [(self._actor, fd)])
+            everybody.append((heir, copy))
             if fd in self._actor.locks:
                 heir.locks[copy] = self._actor.locks[fd]
         return numbers
@@ -359,5 +364,5 @@ class AsyncGatedKernel(Calls):
                 return await self._make(call)
             except BlockingIOError:
                 self._actor.steps -= 1
-                self._actor.vain = len(self._gate.steps) - 1
+                self._waited()
                 await self._suspend(self._gate.block(self._actor, call[1]))

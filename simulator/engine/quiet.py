@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from cache_core.kernel import REAL
 from simulator.engine.clock import Status
 from simulator.engine.listing import GatedListing, sorted_entries
-from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, OPEN, OPENDIR, TRUNCATED
+from simulator.engine.trace import CREATE, CREATE_EXCL, CREATIONS, LIST_DESCRIPTOR, LIST_PATH, OPEN, OPENDIR, TRUNCATED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,6 +173,8 @@ def _open(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
             descriptors[fd] = shown
             if changes:
                 modified[shown] = len(steps)
+                if detail is None:
+                    operation = CREATIONS[operation, mode]
             record((name, phase, operation, shown, None, None, None, detail, None))
             return fd
         return ordinary(path, flags, mode, dir_fd=dir_fd)
@@ -227,10 +229,10 @@ def _write(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
 
 def _close(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
     name, pop, _, descriptors, record, failed, _ = hand
-    real, ordinary, locks = REAL.close, kernel.close, kernel.locks
+    real, ordinary, locks, copies = REAL.close, kernel.close, kernel.locks, kernel.copies
 
     def close(fd: int) -> Any:
-        if locks:
+        if locks or copies:
             return ordinary(fd)
         try:
             phase = pop()

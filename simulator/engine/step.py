@@ -12,6 +12,7 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from cache_core.kernel import REAL
+from simulator.engine.actor import Held
 from simulator.engine.clock import Status
 from simulator.engine.faults import AFTER, BEFORE, BUILD_ERROR, KILL, SHORT, STALL, errno_of
 from simulator.engine.listing import GatedListing
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
         LogicalTimes,
     ]
 
+SHARED = "shared"
+EXCLUSIVE = "exclusive"
 UNLOCK = "unlock"
 
 # Where an OSError that an actor gets keeps the step that it is from.
@@ -73,6 +76,7 @@ class Stepper:
         self._paths = paths
         self._times = times
         self._record = gate.steps.append
+        self._lost = False
 
     def at_hand(self) -> AtHand:
         """What a quiet call works with."""
@@ -87,9 +91,14 @@ class Stepper:
         return self._gate.steps
 
     @property
-    def locks(self) -> dict[int, str]:
+    def locks(self) -> dict[int, Held]:
         """The locks of the actor, as they change."""
         return self._actor.locks
+
+    @property
+    def copies(self) -> dict[int, list[tuple[Actor, int]]]:
+        """The descriptors of the actor whose open files others have too, as they change."""
+        return self._actor.copies
 
     def _perform(self, call: Call) -> Any:
         actor = self._actor
@@ -187,18 +196,26 @@ class Stepper:
             REAL.close(result)
 
     def give_up(self, operation: str) -> None:
-        """One step: every descriptor and lock of the actor goes, as at the end of a process."""
+        """One step: every descriptor and lock of the actor goes, as at the end of a process.
+
+        No step when the run was stopped: in which order a host unwinds those who stand is nobody's schedule.
+        """
         actor = self._actor
         for fd in actor.descriptors:
             REAL.close(fd)
-        locks = set(actor.locks.values())
-        if operation == KILL or actor.descriptors:
-            self._record((actor.name, actor.phase, operation, ".", None, None, None, len(actor.descriptors), None))
-        if operation != KILL and actor.descriptors:
+        locks = {held.path: None for held in actor.locks.values()}
+        end = (actor.name, actor.phase, operation, ".", None, None, None, len(actor.descriptors), None)
+        if operation == KILL:
+            self._record(end)
+        elif actor.descriptors and self._gate.stopped is None:
+            actor.kept = tuple(dict.fromkeys(held.path for held in actor.locks.values() if held.taker == actor.name))
+            self._record(end)
             # What the end of a process does is no step of its own.
             actor.settled += 1
         actor.descriptors.clear()
         actor.locks.clear()
+        for fd in list(actor.copies):
+            self._forget_copy(fd)
         for lock in locks:
             self._gate.release(lock)
 
@@ -216,11 +233,18 @@ class Stepper:
         del path, target
         actor, fd = self._actor, arguments[0]
         actor.descriptors.pop(fd, None)
+        if actor.copies:
+            self._forget_copy(fd)
         if actor.locks:
             lock = actor.locks.pop(fd, None)
             if lock is not None:
-                self._gate.release(lock)
+                self._gate.release(lock.path)
         return result, None
+
+    def _forget_copy(self, fd: int) -> None:
+        everybody = self._actor.copies.pop(fd, None)
+        if everybody is not None:
+            everybody.remove((self._actor, fd))
 
     def _wrote(self, path: str, target: str | None, arguments: tuple[Any, ...], length: int) -> tuple[int, object]:
         del target, arguments
@@ -258,12 +282,39 @@ class Stepper:
         names = tuple(entry.name for entry in entries)
         return GatedListing(entries, self, where if isinstance(where, int) else None), names
 
+    def _ask_for_lock(self, fd: int, operation: int) -> None:
+        """The real call. To convert a lock the kernel first gives up what there is: refused, nothing is left of it."""
+        try:
+            REAL.flock(fd, operation)
+        except BlockingIOError:
+            held = self._actor.locks.get(fd)
+            self._lost = held is not None
+            if held is not None:
+                self._gate.drop(held)
+            raise
+
+    def _waited(self) -> None:
+        """The last step was an attempt at a lock that others have, by a call that goes on waiting for it."""
+        if not self._lost:
+            # It changed nothing. One that lost a lock did.
+            self._actor.vain = len(self._gate.steps) - 1
+
     def _locked(self, path: str, target: str | None, arguments: tuple[Any, ...], result: None) -> tuple[None, object]:
         fd = arguments[0]
-        if target != UNLOCK:
-            # A conversion gives the old lock up for a moment: others may have their turn.
-            self._gate.release(path)
-            self._actor.locks[fd] = path
-        elif self._actor.locks.pop(fd, None) is not None:
-            self._gate.release(path)
+        actor, kind = self._actor, target or ""
+        held = actor.locks.get(fd)
+        if kind == UNLOCK:
+            if held is not None:
+                self._gate.drop(held)
+            return result, None
+        if held is None:
+            self._gate.locks_taken[path] = None
+            held = Held(path, kind, actor.name)
+            for holder, number in actor.copies.get(fd, [(actor, fd)]):
+                holder.locks[number] = held
+        elif held.kind != kind:
+            held.kind = kind
+            if kind == SHARED:
+                # Others may share it now.
+                self._gate.release(path)
         return result, None

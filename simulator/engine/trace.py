@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from cache_core import errors
 
@@ -25,6 +25,41 @@ OPENDIR = "opendir"  # O_DIRECTORY
 # and the two ways to list a directory, by os.scandir or os.listdir alike:
 LIST_PATH = "listdir"  # by path: the kernel resolves it
 LIST_DESCRIPTOR = "scandir"  # by descriptor
+
+
+class Creation(str):
+    """`CREATE` or `CREATE_EXCL`, by somebody who said which mode a new file is to have.
+
+    It looks like any other operation, as `simulator.engine.paths.Relative` looks like any other path. Lost when a trace
+    is written to a file.
+
+    Attributes:
+        mode: as given, before the umask.
+    """
+
+    __slots__ = ("mode",)
+
+    mode: int
+
+    def __new__(cls, operation: str, mode: int) -> Self:
+        """As the operation, with the mode."""
+        creation = super().__new__(cls, operation)
+        creation.mode = mode
+        return creation
+
+    def __reduce__(self) -> tuple[type[Creation], tuple[str, int]]:
+        return Creation, (str(self), self.mode)
+
+
+class _Creations(dict[tuple[str, int], Creation]):
+    """Those of an operation and a mode, made once."""
+
+    def __missing__(self, what: tuple[str, int]) -> Creation:
+        creation = self[what] = Creation(*what)
+        return creation
+
+
+CREATIONS = _Creations()
 
 # The detail of an `OPEN` that emptied a file.
 TRUNCATED = "truncated"

@@ -32,7 +32,7 @@ class Descriptors:
 
     def __init__(self) -> None:
         self._opened: dict[str, dict[str, _Opened]] = {}
-        self._held: dict[str, dict[Node, None]] = {}
+        self._held: dict[str, dict[Node, bool]] = {}
 
     def open(self, actor: str, path: str, nodes: Iterable[Node]) -> None:
         """A descriptor more, of one of `nodes`."""
@@ -61,20 +61,26 @@ class Descriptors:
         nodes = self.of(actor, path)
         self.open(heir, path, nodes)
         held = self._held.get(actor, {})
-        self._held.setdefault(heir, {}).update(dict.fromkeys(node for node in nodes if node in held))
+        # Of one lock that two have, the one does not see when the other changes its kind.
+        copied = dict.fromkeys((node for node in nodes if node in held), False)
+        held.update(copied)
+        self._held.setdefault(heir, {}).update(copied)
 
     def end(self, actor: str) -> None:
         """The process is gone."""
         self._opened.pop(actor, None)
         self._held.pop(actor, None)
 
-    def held(self, actor: str) -> list[Node]:
-        """What the actor may have locked."""
-        return list(self._held.get(actor, {}))
+    def held(self, actor: str) -> dict[Node, bool]:
+        """What the actor may have locked, and whether for certain it only shares it."""
+        return dict(self._held.get(actor, {}))
 
-    def locked(self, actor: str, nodes: Iterable[Node]) -> None:
-        """The actor has locked one of `nodes`."""
-        self._held.setdefault(actor, {}).update(dict.fromkeys(nodes))
+    def locked(self, actor: str, nodes: Iterable[Node], *, shared: bool) -> None:
+        """The actor has locked one of `nodes`, for itself or `shared` with others."""
+        held = self._held.setdefault(actor, {})
+        for node in nodes:
+            # Of two descriptors one may be locked this way and one that.
+            held[node] = shared and held.get(node, True)
 
     def unlocked(self, actor: str, nodes: list[Node]) -> None:
         """The actor has given up the lock on one of `nodes`."""

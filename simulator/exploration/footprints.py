@@ -8,10 +8,11 @@ could close it); a call that starts at a descriptor reads from there on.
 
 Guarantee: never narrower than the truth, given the record from the first step on and what was there before it.
 Where it is wider than needed:
-- a lock is written by each flock that gets it, though two that share it could change places;
+- a lock is written by whoever changes the kind of lock that they have, though not each change concerns others;
 - a file that existed and is opened with O_CREAT counts as written, unless it was empty: the record does not say whether
   O_TRUNC was among the flags;
-- a chmod counts as a change unless start or an earlier chmod say that the mode is the same (a new file's is not known);
+- a chmod counts as a change unless it is known that the mode is the same: from the start, from an earlier chmod, or, of
+  a file that was made since, from the umask, if that is told (a new directory's is not known);
 - a call that ended in EACCES reads all of its path, unless a directory on it is known to let nobody in;
 - rmdir is an add to the directory's own meta, and who could not make a name in a directory reads that: it may be gone;
 - utime counts as a write of the content as well: either sets the modification time;
@@ -35,9 +36,8 @@ import errno
 from typing import TYPE_CHECKING
 
 from simulator.engine.faults import AFTER, BEFORE, BUILD_ERROR, KILL
-from simulator.engine.paths import OUTSIDE, Relative
-from simulator.engine.step import UNLOCK
-from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, OPEN, OPENDIR, TRUNCATED, Step
+from simulator.engine.step import SHARED, UNLOCK
+from simulator.engine.trace import CREATE, CREATE_EXCL, OPEN, OPENDIR, TRUNCATED, Creation, Step
 from simulator.exploration.descriptors import Descriptors
 from simulator.exploration.keys import (
     ADD,
@@ -49,19 +49,20 @@ from simulator.exploration.keys import (
     conflict,
     data,
     entry,
-    join,
     listing,
     lock,
     meta,
     mode,
 )
+from simulator.exploration.reach import LostTrackError, Reach
 from simulator.exploration.tree import DIRECTORY, FILE, LINK, Node, Place, Tree, is_denied
 from simulator.ground.stage import CACHE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Mapping
 
     from simulator.engine.trace import RawStep
+    from simulator.exploration.reach import Rule
     from simulator.exploration.start import Start
 
 __all__ = ["Follower", "Footprint", "conflict", "footprints"]
@@ -69,10 +70,6 @@ __all__ = ["Follower", "Footprint", "conflict", "footprints"]
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
 _MAKES_A_NAME = frozenset({CREATE, CREATE_EXCL, "mkdir", "symlink", "link", "rename"})
-
-
-class _LostTrackError(Exception):
-    """The record does not say which object a call changed."""
 
 
 def footprints(steps: Iterable[RawStep], start: Start | None = None) -> list[Footprint]:
@@ -88,25 +85,24 @@ def footprints(steps: Iterable[RawStep], start: Start | None = None) -> list[Foo
     return [follower.follow(step) for step in steps]
 
 
-class Follower:
-    """Follows a run and says of each step what it touched. Arguments as `footprints` and `Tree`."""
+class Follower(Reach):
+    """Follows a run and says of each step what it touched. Arguments as `footprints` and `Tree`.
+
+    Attributes:
+        lost: whether the record has contradicted the shadow: from then on every step conflicts with every step.
+    """
 
     def __init__(self, start: Start | None = None, cache: str = CACHE) -> None:
-        self._tree = Tree(cache, start)
-        self._outside = (entry(self._tree.outside.number, OUTSIDE), mode(self._tree.outside.number))
-        self._descriptors = Descriptors()
-        self._lost = False
-        self._touched: Footprint = {}
-        self._denied = False
-        self._rules: dict[str, Callable[[Step], None]] = {
+        super().__init__(Tree(cache, start), Descriptors())
+        self.lost = False
+        self._umask = None if start is None else start.umask
+        self._rules: dict[str, Rule] = self._looks | {
             OPEN: self._open, OPENDIR: self._open, CREATE: self._create, CREATE_EXCL: self._create_new,
             "mkdir": self._make_directory, "symlink": self._make_link, "link": self._link,
             "unlink": self._unlink, "rmdir": self._rmdir, "rename": self._rename,
-            "stat": self._stat, "lstat": self._lstat, "fstat": self._fstat, "readlink": self._readlink,
-            LIST_PATH: self._list, LIST_DESCRIPTOR: self._list_descriptor,
             "chmod": self._chmod, "fchmod": self._fchmod, "fchown": self._fchown, "utime": self._utime,
-            "read": self._read, "write": self._write, "close": self._close, "flock": self._flock,
-            "dup": self._copy, "mount-id": self._nothing, KILL: self._end, "exit": self._end,
+            "write": self._write, "close": self._close, "flock": self._flock,
+            "dup": self._copy, KILL: self._end, "exit": self._end,
         }  # fmt: skip
 
     def follow(self, raw: RawStep) -> Footprint:
@@ -120,40 +116,14 @@ class Follower:
             step = step._replace(errno=None)
         self._touched = {}
         self._denied = is_denied(step.errno)
-        if not self._lost:
+        if not self.lost:
             try:
                 self._rules.get(step.operation, self._unknown)(step)
-            except _LostTrackError:
-                self._lost = True
-        if self._lost:
-            return {EVERYTHING: WRITE}
-        if any(self._touched.get(key) == WRITE for key in self._outside):
-            # The way to the sandbox is in there.
-            self._touch(EVERYTHING, WRITE)
-        return self._touched
+            except LostTrackError:
+                self.lost = True
+        return {EVERYTHING: WRITE} if self.lost else self._whole()
 
-    def _touch(self, key: tuple[str, int, str], kind: str) -> None:
-        join(self._touched, key, kind)
-
-    @staticmethod
-    def _unknown(step: Step) -> None:
-        raise _LostTrackError(step.operation)
-
-    def _nothing(self, step: Step) -> None:
-        """Depends on nothing that a step changes."""
-
-    # Paths.
-
-    def _places(self, step: Step, path: str) -> list[Place]:
-        """Where a path leads, its last component not followed; several where a descriptor may be of several objects."""
-        if not isinstance(path, Relative):
-            return [self._tree.walk(path, None, self._touched, denied=self._denied)]
-        starts = self._descriptors.of(step.actor, path.directory)
-        if not starts:
-            raise _LostTrackError(path)
-        if path.name and any(node.may_be_directory for node in starts):
-            starts = [node for node in starts if node.may_be_directory]
-        return [self._tree.walk(path, node, self._touched, denied=self._denied) for node in starts]
+    # Names that a step changed.
 
     def _place(self, step: Step, path: str) -> Place | None:
         """The one place of a name that the step changed; None if the step failed."""
@@ -163,7 +133,7 @@ class Follower:
             self._look_at_death(step, places)
             return None
         if len(places) != 1 or places[0].directory is None:
-            raise _LostTrackError(path)
+            raise LostTrackError(path)
         return places[0]
 
     def _look_at_refusal(self, step: Step, nodes: Iterable[Node | None]) -> None:
@@ -180,25 +150,6 @@ class Follower:
                 if place.directory is not None:
                     self._touch(meta(place.directory.number), READ)
 
-    def _follow(self, place: Place) -> Place:
-        return self._tree.follow(place, self._touched, denied=self._denied)
-
-    def _either(self, step: Step) -> list[Node]:
-        """What a call that follows a last link, or does not, may have been made on."""
-        nodes: dict[Node, None] = {}
-        for place in self._places(step, step.path):
-            for node in (place.node, self._follow(place).node):
-                if node is not None:
-                    nodes[node] = None
-        return list(nodes)
-
-    def _of(self, step: Step) -> list[Node]:
-        """What a descriptor is of."""
-        nodes = self._descriptors.of(step.actor, step.path)
-        if not nodes:
-            raise _LostTrackError(step.path)
-        return nodes
-
     # Opening.
 
     def _open(self, step: Step) -> None:
@@ -212,9 +163,9 @@ class Follower:
 
     def _opened(self, step: Step, nodes: list[Node]) -> None:
         if not nodes:
-            raise _LostTrackError(step.path)
+            raise LostTrackError(step.path)
         if step.injected != AFTER:
-            self._descriptors.open(step.actor, step.path, nodes)
+            self.descriptors.open(step.actor, step.path, nodes)
 
     def _truncate(self, nodes: list[Node]) -> None:
         for node in nodes:
@@ -234,11 +185,11 @@ class Follower:
             self._look_at_death(step, places)
             return
         if len(places) != 1:
-            raise _LostTrackError(step.path)
+            raise LostTrackError(step.path)
         place = places[0]
         node = place.node
         if node is None:
-            node = self._make(place, FILE)
+            node = self._make(place, FILE, _mode_of(step))
         elif node.certain:
             self._emptied(node)
         else:
@@ -250,23 +201,26 @@ class Follower:
     def _create_new(self, step: Step) -> None:
         place = self._place(step, step.path)
         if place is not None:
-            self._opened(step, [self._make(place, FILE)])
+            self._opened(step, [self._make(place, FILE, _mode_of(step))])
 
     # Names.
 
     def _name(self, place: Place, node: Node | None) -> None:
         """The name of a place stands for something else from now on."""
         if place.directory is None:
-            raise _LostTrackError(place.name)
+            raise LostTrackError(place.name)
         self._touch(entry(place.directory.number, place.name), WRITE)
         self._touch(listing(place.directory.number), ADD)
-        self._tree.put(place, node)
+        self.tree.put(place, node)
 
-    def _make(self, place: Place, kind: str) -> Node:
-        if place.node is not None and place.node.certain and place.node is not self._tree.outside:
-            raise _LostTrackError(place.name)
-        node = self._tree.make(kind)
+    def _make(self, place: Place, kind: str, asked: int | None = None) -> Node:
+        """Something new is there; `asked` is the mode that it was to have."""
+        if place.node is not None and place.node.certain and place.node is not self.tree.outside:
+            raise LostTrackError(place.name)
+        node = self.tree.make(kind)
         node.empty = kind == FILE
+        if asked is not None and self._umask is not None:
+            node.mode = asked & ~self._umask
         self._name(place, node)
         return node
 
@@ -291,7 +245,7 @@ class Follower:
         node = sources[0].node
         if len(sources) != 1 or node is None or node.kind == LINK:
             # Whether it is the link that got a second name depends on a flag.
-            raise _LostTrackError(step.path)
+            raise LostTrackError(step.path)
         self._touch(meta(node.number), ADD)
         above = sources[0].directory
         if above is not None and not node.certain:
@@ -307,7 +261,7 @@ class Follower:
 
     def _gone(self, place: Place) -> None:
         if place.node is None:
-            raise _LostTrackError(place.name)
+            raise LostTrackError(place.name)
         self._touch(meta(place.node.number), ADD)
 
     def _rmdir(self, step: Step) -> None:
@@ -329,9 +283,9 @@ class Follower:
             return
         source, target = self._place(step, step.path), self._place(step, step.target or "")
         if source is None or target is None or source.node is None:
-            raise _LostTrackError(step.path)
+            raise LostTrackError(step.path)
         moved, old = source.node, target.node
-        if moved is old and moved is not self._tree.outside:
+        if moved is old and moved is not self.tree.outside:
             # Two names of one file: rename(2) does nothing.
             return
         if moved.may_be_directory and source.directory is not target.directory:
@@ -343,7 +297,7 @@ class Follower:
             if old.may_be_directory:
                 self._touch(listing(old.number), READ)
         self._name(source, None)
-        self._name(target, moved if moved is not self._tree.outside else self._tree.make("unknown"))
+        self._name(target, moved if moved is not self.tree.outside else self.tree.make("unknown"))
 
     def _rename_failed(self, step: Step) -> None:
         sources, targets = self._places(step, step.path), self._places(step, step.target or "")
@@ -361,47 +315,6 @@ class Follower:
             for place in places:
                 if place.node is not None:
                     self._touch(listing(place.node.number), READ)
-
-    # Looks.
-
-    def _seen(self, nodes: Iterable[Node | None]) -> None:
-        """What a stat shows: of a file its size and times, of a directory its times once somebody has set them."""
-        for node in nodes:
-            if node is None:
-                continue
-            self._touch(mode(node.number), READ)
-            self._touch(meta(node.number), READ)
-            if node.kind != DIRECTORY:
-                self._touch(data(node.number), READ)
-            if node.dated:
-                self._touch(listing(node.number), READ)
-
-    def _stat(self, step: Step) -> None:
-        self._seen(self._follow(place).node for place in self._places(step, step.path))
-
-    def _lstat(self, step: Step) -> None:
-        places = self._places(step, step.path)
-        self._seen(place.node for place in places)
-        if step.path == ".":
-            # Perhaps `cache/.`, and the cache a link.
-            self._seen(self._follow(place).node for place in places)
-
-    def _fstat(self, step: Step) -> None:
-        self._seen(self._of(step))
-
-    def _readlink(self, step: Step) -> None:
-        self._places(step, step.path)
-
-    def _list(self, step: Step) -> None:
-        for node in [self._follow(place).node for place in self._places(step, step.path)]:
-            if node is not None:
-                self._touch(mode(node.number), READ)
-                if step.errno is None:
-                    self._touch(listing(node.number), READ)
-
-    def _list_descriptor(self, step: Step) -> None:
-        for node in self._of(step):
-            self._touch(listing(node.number), READ)
 
     # Modes and times.
 
@@ -438,42 +351,55 @@ class Follower:
 
     # Descriptors.
 
-    def _read(self, step: Step) -> None:
-        for node in self._of(step):
-            self._touch(data(node.number), WRITE if node.shared else READ)
-
     def _write(self, step: Step) -> None:
         for node in self._of(step):
             self._touch(data(node.number), WRITE)
             node.empty = False
+
+    def _let_go(self, held: Mapping[Node, bool]) -> None:
+        """Locks are given up: one that is shared by an add, since others that share it do not mind."""
+        for node, shared in held.items():
+            self._touch(lock(node.number), ADD if shared else WRITE)
 
     def _locks(self, nodes: Iterable[Node], kind: str) -> None:
         for node in nodes:
             self._touch(lock(node.number), kind)
 
     def _close(self, step: Step) -> None:
-        held = self._descriptors.held(step.actor)
-        self._locks([node for node in self._of(step) if node in held], WRITE)
-        self._descriptors.close(step.actor, step.path)
+        held = self.descriptors.held(step.actor)
+        self._let_go({node: held[node] for node in self._of(step) if node in held})
+        self.descriptors.close(step.actor, step.path)
 
     def _flock(self, step: Step) -> None:
         nodes = self._of(step)
-        held = self._descriptors.held(step.actor)
+        held = self.descriptors.held(step.actor)
         # flock(2): who has a lock and asks for another kind in vain has lost the one it had.
         lost = step.errno is not None and any(node in held for node in nodes)
-        self._locks(nodes, READ if step.errno is not None and not lost else WRITE)
+        self._locks(nodes, READ if step.errno is not None and not lost else self._kind(step, nodes, held))
         if step.target == UNLOCK:
-            self._descriptors.unlocked(step.actor, nodes)
+            self.descriptors.unlocked(step.actor, nodes)
         elif step.errno is None:
-            self._descriptors.locked(step.actor, nodes)
+            self.descriptors.locked(step.actor, nodes, shared=step.target == SHARED)
+
+    @staticmethod
+    def _kind(step: Step, nodes: list[Node], held: Mapping[Node, bool]) -> str:
+        """Whoever comes to share a lock, or leaves off, is one more or one less: an add."""
+        if step.target == SHARED:
+            return ADD if not any(node in held for node in nodes) else WRITE
+        return ADD if step.target == UNLOCK and all(held.get(node, False) for node in nodes) else WRITE
 
     def _copy(self, step: Step) -> None:
         if step.errno is not None:
             return
         for node in self._of(step):
             node.shared = node.kind != DIRECTORY
-        self._descriptors.give(step.actor, step.path, step.target or "")
+        self.descriptors.give(step.actor, step.path, step.target or "")
 
     def _end(self, step: Step) -> None:
-        self._locks(self._descriptors.held(step.actor), WRITE)
-        self._descriptors.end(step.actor)
+        self._let_go(self.descriptors.held(step.actor))
+        self.descriptors.end(step.actor)
+
+
+def _mode_of(step: Step) -> int | None:
+    """Which mode a new file was to have, where the record knows."""
+    return step.operation.mode if isinstance(step.operation, Creation) else None

@@ -42,18 +42,26 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A whole sandbox; `mode` is its own, directories come before what is in them."""
+    """A whole sandbox.
+
+    Attributes:
+        mode: its own.
+        found: what is in it, directories before what is in them.
+        umask: of everybody who will make something there; None if nobody knows.
+    """
 
     mode: int
     found: tuple[Found, ...]
+    umask: int | None = None
 
 
-def observe(sandbox: str, cache: str) -> Start:
+def observe(sandbox: str, cache: str, umask: int | None = None) -> Start:
     """Look at a sandbox.
 
     Args:
         sandbox: absolute path.
         cache: name of the cache in it.
+        umask: as in `Start`; no directory in the sandbox may have a default ACL, which would come in its place.
 
     Raises:
         PermissionError: a closed directory is another user's.
@@ -77,7 +85,7 @@ def observe(sandbox: str, cache: str) -> Start:
                 found.append(_found(paths, path, prefix + name, status, identity))
                 if stat.S_ISDIR(status.st_mode):
                     waiting.append((path, f"{prefix}{name}/", found[-1].mode))
-    return Start(mode, tuple(found))
+    return Start(mode, tuple(found), umask)
 
 
 def _found(paths: Paths, path: str, short: str, status: os.stat_result, identity: int) -> Found:

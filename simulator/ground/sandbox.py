@@ -23,6 +23,7 @@ from simulator.errors import MachineError
 from simulator.ground.confined import require_permission_bits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 PREFIX = "cachestorm-"
@@ -140,6 +141,22 @@ class Sandbox:
         path = f"{self.path}/{self._round}"
         if path in self._held:
             self._require_in_place(path)
+            self._remove_held(path)
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[str]:
+        """An empty directory beside that of the round, which stays as it is; gone afterwards.
+
+        Raises:
+            MachineError: something of it cannot be removed.
+        """
+        path = f"{self.path}/aside"
+        REAL.mkdir(path)
+        REAL.chmod(path, 0o755)
+        self._held[path] = os.open(path, _HOLD)
+        try:
+            yield path
+        finally:
             self._remove_held(path)
 
     def is_in_place(self, path: str) -> bool:

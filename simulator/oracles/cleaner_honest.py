@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 def cleaner_honest(evidence: CleanerEvidence) -> list[Violation]:
     """A violation if it reported success and something is left, or failure and nothing is."""
     cleaner = evidence.cleaner
+    if evidence.deadlock is not None or evidence.livelock is not None:
+        # It did not come to say anything.
+        return []
     if cleaner.killed or cleaner.reported_success == (not evidence.left):
         return []
     if cleaner.reported_success:

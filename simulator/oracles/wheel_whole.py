@@ -1,8 +1,10 @@
 """What is published is whole: every file there, byte for byte, and nothing foreign.
 
-Two looks, after the storm: each archive that a build's look-up would find, and the environment of each build that
-reported success (a build that succeeds and installs nothing is worse than one that fails). RECORD is only asked to
-exist: it is written from what was packed, so it is as wrong as the rest.
+Two looks, after the storm: what a build's look-up would find, which is an archive or, if nobody came to unpack it, a
+wheel file; and the environment of each build that reported success (a build that succeeds and installs nothing is
+worse than one that fails). Three things are told apart: *missing* files, *truncated* ones (shorter than they should
+be, or a wheel file that is no zip archive to its end), and *foreign* ones (other content, or no file of the package).
+RECORD is only asked to exist: it is written from what was packed, so it is as wrong as the rest.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from cache_core.buckets import WheelEntry, index_id
 from cache_core.protocols import BUILD_IN_PLACE
-from cache_core.store import Store
+from cache_core.store import Found, Store
 from simulator.actors.entries import ARCHIVE_IN_PLACE
 from simulator.actors.install import DEFAULT_INDEX_URL, SITE_PACKAGES, source_entry
 from simulator.actors.toolchains import TOOLCHAINS
@@ -46,10 +48,12 @@ def wheel_whole(evidence: StormEvidence) -> list[Violation]:
     store = Store(evidence.stage.cache, "judge")
     toolchain = evidence.scenario.toolchain
     for package in evidence.scenario.packages:
-        archive = _published(store, package)
-        if archive is not None:
-            wrong = differences(archive, dict(_expected(package, toolchain)), known)
+        found, expected = _published(store, package), _expected(package, toolchain)
+        if found.archive is not None:
+            wrong = differences(found.archive, expected, known)
             violations += tell(f"the published {package.identifier}", wrong, "published")
+        else:
+            violations += _wheel_without_archive(found, package, expected)
     together = {
         path: data for package in evidence.scenario.packages for path, data in _expected(package, toolchain).items()
     }
@@ -69,16 +73,30 @@ def _wheels_whole(evidence: StormEvidence) -> list[Violation]:
         if not isinstance(package, SdistManifest):
             continue
         expected = _expected(package, scenario.toolchain)
-        archive = _published(store, package)
-        if archive is not None:
-            wrong = wheel_differences(archive, package.build.wheel, expected)
+        found = _published(store, package)
+        if found.archive is not None:
+            wrong = wheel_differences(found.archive, package.build.wheel, expected)
             violations += tell(f"the published {package.identifier}", wrong, "published")
+        else:
+            violations += _wheel_without_archive(found, package, expected)
         for build in evidence.builds:
             if build.outcome == OK and scenario.protocol in BUILD_IN_PLACE:
                 place = f"{stage.environment(build.actor)}/{ARCHIVE_IN_PLACE}"
                 wrong = wheel_differences(place, package.build.wheel, expected)
                 violations += tell(f"the wheel of {build.actor}", wrong, "built")
     return violations
+
+
+def _wheel_without_archive(
+    found: Found, package: SdistManifest | WheelManifest, expected: Mapping[str, bytes]
+) -> list[Violation]:
+    """Whoever comes next unpacks it."""
+    if found.wheel is None:
+        return []
+    directory, _, name = found.wheel.rpartition("/")
+    return tell(
+        f"the published wheel of {package.identifier}", wheel_differences(directory, name, expected), "published"
+    )
 
 
 def wheel_differences(directory: str, wheel: str, expected: Mapping[str, bytes]) -> dict[str, list[str]]:
@@ -95,7 +113,7 @@ def wheel_differences(directory: str, wheel: str, expected: Mapping[str, bytes])
     try:
         with zipfile.ZipFile(path) as opened:
             held = {name: opened.read(name) for name in opened.namelist()}
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, EOFError):
         return {"truncated": [wheel]}
     shorter = [name for name, data in expected.items() if name in held and len(held[name]) < len(data)]
     others = {name for name, data in held.items() if data != expected.get(name) and not is_record(name)}
@@ -113,14 +131,15 @@ def _expected(package: SdistManifest | WheelManifest, toolchain: str) -> dict[st
     return published_files(package)
 
 
-def _published(store: Store, package: SdistManifest | WheelManifest) -> str | None:
+def _published(store: Store, package: SdistManifest | WheelManifest) -> Found:
     try:
         if isinstance(package, SdistManifest):
-            return store.find_built(source_entry(package)).archive
-        return store.find_wheel(WheelEntry(index_id(DEFAULT_INDEX_URL), package.name, package.archive.filename))
+            return store.find_built(source_entry(package))
+        entry = WheelEntry(index_id(DEFAULT_INDEX_URL), package.name, package.archive.filename)
+        return Found(archive=store.find_wheel(entry))
     except PermissionError:
         # Behind a poisoned directory nothing is published: no build can look there either.
-        return None
+        return Found()
 
 
 def differences(

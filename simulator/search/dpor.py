@@ -147,6 +147,11 @@ class Dpor:
         while attempts:
             self._branch(order, attempts[-1].actor, attempts.pop().footprint)
 
+    @property
+    def names(self) -> list[str]:
+        """Of the actors, by their index."""
+        return [actor.name for actor in self._actors]
+
     # Between runs.
 
     def advance(self) -> bool:

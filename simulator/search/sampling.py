@@ -2,7 +2,8 @@
 
 Each run is a seed, so each can be made again alone; of each outcome the run with the fewest switches is kept, the
 easiest to read. What is drawn is up to the subject's schedule, which must be one with which each seed is an
-interleaving of its own.
+interleaving of its own. With `portfolio`, some seeds make way for mutants of schedules that gave something new
+(`simulator.search.sources`).
 
 Guarantees: the same subject, seeds and number of runs find the same (only how many fit into the budget is up to the
 machine); memory does not grow with the runs, only with the outcomes. Not guaranteed: that anything is found. A sampler
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING
 
 from simulator.errors import BadInputError, InterruptedRunError
 from simulator.search.found import Found
+from simulator.search.repeats import check_repeats
 from simulator.search.result import BUDGET, INTERRUPTED, SCHEDULES, answer
+from simulator.search.sources import source_for
 from simulator.strategies import SEEDED
 from simulator.words import counted
 
@@ -54,9 +57,11 @@ async def sample(
 
     Raises:
         BadInputError: with this strategy all seeds are one schedule.
+        NondeterminismError: the first run, made again, was another one.
     """
     check_explorable(schedule.strategy)
     found = Found(subject, count_classes=count_classes)
+    source = source_for(schedule.strategy)
     start = clock()
     ended = SCHEDULES
     while found.runs < limits.schedules:
@@ -64,11 +69,16 @@ async def sample(
             ended = BUDGET
             break
         try:
-            trial = await subject.trial(first_seed + found.runs)
+            plan = source.plan(first_seed + found.runs)
+            trial = await subject.trial(plan.seed, strategy=plan.strategy)
+            if not found.runs:
+                await check_repeats(subject, trial)
         except (KeyboardInterrupt, InterruptedRunError):
             ended = INTERRUPTED
             break
-        found.add(trial)
+        classes = len(found.classes or ())
+        new_outcome = found.add(trial)
+        source.learn(trial, new_outcome=new_outcome, new_class=len(found.classes or ()) > classes)
         if observer is not None:
             observer(found, clock() - start, limits.schedules - found.runs)
     return answer(
@@ -76,7 +86,8 @@ async def sample(
         scenario=subject.name,
         strategy=schedule.strategy,
         complete=False,
-        bound=f"sampled by {told(schedule)}, {_seeds(first_seed, found.runs)}; {how_it_ended(ended, limits)}",
+        bound=f"sampled by {told(schedule)}, {_seeds(first_seed, found.runs, source.mutants)};"
+        f" {how_it_ended(ended, limits)}",
         ended=ended,
         seconds=clock() - start,
     )
@@ -116,7 +127,8 @@ def how_it_ended(ended: str, limits: Limits) -> str:
     }[ended]
 
 
-def _seeds(first: int, runs: int) -> str:
+def _seeds(first: int, runs: int, mutants: int) -> str:
     if not runs:
         return "no seed"
-    return f"seed {first}" if runs == 1 else f"seeds {first} to {first + runs - 1}"
+    seeds = f"seed {first}" if runs == 1 else f"seeds {first} to {first + runs - 1}"
+    return f"{seeds} ({counted(mutants, 'mutant')} in place of some)" if mutants else seeds

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from simulator.cast import party_names
 from simulator.engine.faults import KILL, Fault
 from simulator.exploration.start import observe
 from simulator.ground.stage import CACHE
 from simulator.identity import scenario_digest, token_of
-from simulator.orchestrator import Options, length_alone, party_names, run, stage_of
+from simulator.orchestrator import UMASK, Options, length_alone, run, stage_of
 from simulator.signature import signature
 from simulator.sometimes import counters, happened
+from simulator.watchdog import SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -158,6 +160,7 @@ class ScenarioSubject:
         kills: whether a search kills actors.
         interrupted: asked before each step; true raises KeyboardInterrupt.
         real_cleaners: those of the scenario's cleaners that are real programs.
+        watchdog_seconds: how long an actor may compute without a step; 0: as long as it likes.
     """
 
     def __init__(
@@ -168,6 +171,7 @@ class ScenarioSubject:
         kills: bool = False,
         interrupted: Callable[[], bool] = bool,
         real_cleaners: RealCleaning | None = None,
+        watchdog_seconds: float = SECONDS,
     ) -> None:
         self.scenario = scenario
         self.name = scenario.name
@@ -176,7 +180,13 @@ class ScenarioSubject:
         killed = Fault("", 0, "", 0, KILL)
         self.counters = counters(scenario if not kills else replace(scenario, faults=(*scenario.faults, killed)))
         self._sandbox = sandbox
-        self._options = Options(interrupted=interrupted, bare=True, real_cleaners=real_cleaners, token=False)
+        self._options = Options(
+            interrupted=interrupted,
+            bare=True,
+            real_cleaners=real_cleaners,
+            token=False,
+            watchdog_seconds=watchdog_seconds,
+        )
 
     def storm_alone(self) -> ScenarioSubject:
         """The same storms, and no cleaner after them: in less than half the time."""
@@ -194,7 +204,7 @@ class ScenarioSubject:
 
     async def start(self) -> Start:
         """As `Subject.start`."""
-        return observe(stage_of(self.scenario, self._sandbox).root, CACHE)
+        return observe(stage_of(self.scenario, self._sandbox).root, CACHE, UMASK)
 
     async def length_alone(self) -> int:
         """As `Subject.length_alone`."""

@@ -20,6 +20,7 @@ from simulator.exploration.classes import trace_class
 from simulator.search.dpor import Dpor
 from simulator.search.found import Found
 from simulator.search.kills import KILLS_MAX, KillPlan
+from simulator.search.repeats import check_repeats
 from simulator.search.result import BUDGET, EXHAUSTED, INTERRUPTED, SCHEDULES, answer
 from simulator.search.statement import complete, ended_early
 
@@ -91,6 +92,7 @@ class Systematic:
             clock: monotonic seconds.
 
         Raises:
+            NondeterminismError: a run that the subject makes by itself, made again, was another one.
             InternalError: the same schedule went another way.
         """
         begun = clock()
@@ -103,6 +105,8 @@ class Systematic:
                 ended = BUDGET
                 break
             try:
+                if not self.runs:
+                    await check_repeats(self.subject, await self.subject.trial(self.seed))
                 await self._one()
             except (KeyboardInterrupt, InterruptedRunError):
                 self.dpor.rewind()
@@ -117,12 +121,11 @@ class Systematic:
             trial = await self.subject.trial(self.seed, strategy=self.dpor, kills=self.plan.faults)
         except PrunedRunError:
             self.pruned += 1
-            self.plan.saw(self.dpor.transitions.storm)
         else:
             storm = self.dpor.transitions.storm
             _refuse_helpers(storm)
             self.found.add(trial, None if self.found.classes is None else trace_class(storm, self._start))
-            self.plan.saw(storm)
+        self.plan.observed.saw(self.dpor.transitions.made, self.dpor.names)
         if not self.dpor.advance():
             if self.plan.advance():
                 self.dpor = Dpor(self._start)

@@ -232,7 +232,7 @@ class RealStorms:
         residue = read_residue(stage.cache)
         if observer:
             observer.storm_ends(1, builds, residue, stage.cache)
-        evidence = StormEvidence(scenario, stage, builds, middle, residue, None)
+        evidence = StormEvidence(scenario, stage, builds, middle, residue)
         violations = [*build_hurt(evidence), *self._not_whole(installs), *cleaner_failed(evidence)]
         violations += outside_after_storm(evidence)
         self._keep_output(seed, installs)
@@ -330,7 +330,7 @@ class RealStorms:
             if observer:
                 observer.cleaner_ends(1, outcome)
             outcomes.append(outcome)
-            evidence = CleanerEvidence(self._scenario, stage, outcome, left, None)
+            evidence = CleanerEvidence(self._scenario, stage, outcome, left)
             for oracle in CLEANER_ORACLES.values():
                 violations += oracle(evidence)
             remove_tree(stage.cache)

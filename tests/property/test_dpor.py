@@ -1,6 +1,8 @@
 """DPOR finds what exhaustive search finds: the same outcomes, the same classes of runs, in fewer runs.
 
-Programs are drawn from a seeded generator. `CACHESTORM_SCOPES=2000` compares as many; a failure names its seed.
+Programs are drawn from a seeded generator; a failure names its seed. `CACHESTORM_SCOPES=2000` compares as many, and
+`CACHESTORM_INTERLEAVINGS=100000` draws from all sizes with at most so many interleavings (2,000 otherwise): a night's
+work.
 """
 
 from __future__ import annotations
@@ -14,19 +16,20 @@ from simulator.exploration.keys import READ
 from simulator.search.dpor import Dpor
 from simulator.search.exhaustive import Exhaustive
 from simulator.search.transitions import Transition
-from tests.support.programs import draw_program, search
+from tests.support.programs import draw_program, search, sizes_up_to
 
 pytestmark = pytest.mark.slow
 
 SCOPES = int(os.environ.get("CACHESTORM_SCOPES", "60"))
 FIRST = int(os.environ.get("CACHESTORM_FIRST_SCOPE", "0"))
-INTERLEAVINGS_MAX = 2000
+INTERLEAVINGS_MAX = int(os.environ.get("CACHESTORM_INTERLEAVINGS", "2000"))
 
 
 def test_dpor_finds_what_exhaustive_search_finds(tmp_path):
     runs = classes = interleavings = pruned = 0
+    sizes = sizes_up_to(INTERLEAVINGS_MAX)
     for seed in range(FIRST, FIRST + SCOPES):
-        program = draw_program(seed)
+        program = draw_program(seed, sizes)
         every = search(program, Exhaustive, str(tmp_path / "top"), INTERLEAVINGS_MAX)
         assert every.complete
         found = search(program, Dpor, str(tmp_path / "top"), INTERLEAVINGS_MAX)

@@ -112,6 +112,7 @@ def test_the_report_fits_and_says_what_it_was(place):
         (),
         ("--strategy", "random"),
         ("--strategy", "pct", "--depth", "5"),
+        ("--strategy", "pos", "--builds", "3"),
         ("--builds", "3", "--cache-lock", "--fault", "build-2:install_lib:stall"),
         ("--strategy", "pct", "--protocol", "shared", "--toolchain", "setuptools-69.5.1", "--no-cache-lock"),
     ],
@@ -135,6 +136,21 @@ def test_every_violation_replays_to_the_same_with_the_overrides_in_its_line(plac
         "run", "issue-3515-small", "--seed", str(first["seed"]), *overrides, "--json", "--sandbox", str(place)
     )
     assert json.loads(run.stdout)["token"] == first["token"]
+
+
+def test_a_portfolio_has_seeds_and_mutants_and_all_of_them_replay(place):
+    arguments = ("issue-3515-small", "--schedules", "150", "--strategy", "portfolio")
+    told = document(place, *arguments)
+    assert re.search(r"sampled by portfolio, seeds 0 to 149 \([0-9]+ mutants in place of some\); ended", told["bound"])
+    tokens = {item["token"] for item in (*told["outcomes"], *told["violations"])}
+    # A schedule in segments follows the seed.
+    mutants = {token for token in tokens if "_" in token}
+    assert mutants
+    assert tokens - mutants
+    for token in tokens:
+        done = cachestorm("replay", token, "--strategy", "portfolio", "--json", "--sandbox", str(place))
+        assert done.returncode in {0, 1}, done.stderr
+        assert json.loads(done.stdout)["token"] == token
 
 
 def test_what_a_scenario_does_not_expect_is_exit_1_and_comes_first(place, tmp_path):

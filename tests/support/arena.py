@@ -9,7 +9,7 @@ import trio
 from simulator.engine.actor import Actor
 from simulator.engine.clock import LogicalTimes
 from simulator.engine.faults import faults_by_actor, parse_fault
-from simulator.engine.gate import Gate
+from simulator.engine.gate import NO_BOUNDS, Gate
 from simulator.engine.paths import Paths
 from simulator.engine.randomness import Randomness
 from simulator.hosts.base import Party
@@ -20,7 +20,7 @@ from simulator.strategies.round_robin import RoundRobin
 class Arena:
     """Runs `functions` (name to function of a kernel) under one gate in `root`/cache."""
 
-    def __init__(self, root, functions, *, strategy=None, seed=0, faults=(), host=TrioHost):
+    def __init__(self, root, functions, *, strategy=None, seed=0, faults=(), host=TrioHost, bounds=NO_BOUNDS):
         self.host = host
         self.root = str(root)
         self.cache = f"{self.root}/cache"
@@ -30,7 +30,7 @@ class Arena:
         self.actors = [Actor(name, index, by_actor.get(name)) for index, name in enumerate(functions)]
         self.strategy = strategy or RoundRobin()
         self.strategy.begin(self.actors, self.steps, Randomness(seed, "schedule"))
-        self.gate = Gate(self.strategy, self.actors, self.steps)
+        self.gate = Gate(self.strategy, self.actors, self.steps, bounds)
         self.parties = [Party(actor, function) for actor, function in zip(self.actors, functions.values(), strict=True)]
 
     def run(self):

@@ -183,7 +183,7 @@ class Copy:
         self.steps = []
         os.makedirs(root)
         self.labels = lay(root, case.tree)
-        self.start = observe(root, "cache")
+        self.start = observe(root, "cache", 0o022)
         self.paths, self.times = Paths(root, "cache"), LogicalTimes()
         self.actors = {name: Actor(name, 0) for name in ACTORS}
         self.kernels = {name: self._kernel(actor) for name, actor in self.actors.items()}

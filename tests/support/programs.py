@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import random
 from dataclasses import dataclass, replace
@@ -18,8 +19,11 @@ from simulator.hosts.bare import BareHost
 from simulator.hosts.base import Party
 from tests.support.pairs import BY_DESCRIPTOR, WEIGHTS, Case, Copy, Scene, draw_tree
 
-# Who makes how many calls: all have at most 2,000 interleavings.
-SIZES = ((2, 2), (3, 3), (4, 3), (5, 4), (2, 2, 2), (3, 2, 2), (3, 3, 2), (3, 3, 3))
+# Who makes how many calls.
+_SIZES = (
+    (2, 2), (3, 3), (4, 3), (5, 4), (2, 2, 2), (3, 2, 2), (3, 3, 2), (3, 3, 3), (6, 6), (7, 7), (4, 3, 3), (4, 4, 3),
+    (4, 4, 4), (5, 4, 4), (2, 2, 2, 2), (3, 3, 2, 2), (8, 8), (3, 3, 3, 2),
+)  # fmt: skip
 # What waits for no turn is left out.
 _CALLS = {name: weight for name, weight in WEIGHTS.items() if name != "give_up"} | {"lock": 4}
 _BY_DESCRIPTOR = {name: weight for name, weight in BY_DESCRIPTOR.items() if name != "give_up"} | {"open": 8, "lock": 8}
@@ -44,7 +48,16 @@ class Program:
         return "\n".join([*nodes, *calls, *map(str, self.kills)])
 
 
-def draw_program(seed, sizes=SIZES):
+def sizes_up_to(interleavings):
+    """Sizes of programs that have at most so many."""
+    return [size for size in _SIZES if _interleavings(size) <= interleavings]
+
+
+def _interleavings(size):
+    return math.factorial(sum(size)) // math.prod(map(math.factorial, size))
+
+
+def draw_program(seed, sizes):
     draw = random.Random(seed)
     tree = draw_tree(draw)
     scene = Scene(draw, tree)

@@ -161,6 +161,20 @@ class Ground:
             os.chmod(path, mode)
 
 
+class Behind:
+    """A fence that says that it stands, so that what lies deep is moved up; the gate sees all that anybody calls."""
+
+    def enter(self, root_fd, parent_fd, name):
+        del root_fd, parent_fd, name
+        return True
+
+    def remove_root(self):
+        raise AssertionError("nobody asked for it")
+
+    def close(self):
+        """Nothing to give up."""
+
+
 class Struck(ActorFaults):
     """Faults that remember at which of the actor's steps the last one struck."""
 

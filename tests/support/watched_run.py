@@ -16,7 +16,7 @@ import sys
 import trio
 
 from cache_core import privileges
-from simulator import orchestrator
+from simulator import cast, orchestrator
 from simulator.engine.faults import parse_fault
 from simulator.engine.trace import json_lines
 from simulator.ground.sandbox import Sandbox
@@ -105,7 +105,7 @@ def watched_run(options):
     """Make one run and write its steps; `options` as `arguments` returns them."""
     if not privileges.permission_bits_stop_us(options.parent):
         sys.exit("permission bits do not stop this process: what it would show is not what happens")
-    orchestrator.install = install_of(options)
+    cast.install = install_of(options)
     with Sandbox.create(options.parent) as sandbox:
         report = trio.run(orchestrator.run, scenario_of(options), options.seed, sandbox)
         path = sandbox.path
@@ -117,7 +117,7 @@ def watched_run(options):
 
 
 def install_of(options):
-    install = every_call if options.every_call else orchestrator.install
+    install = every_call if options.every_call else cast.install
     if options.uncounted is None:
         return install
 

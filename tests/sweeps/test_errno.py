@@ -12,6 +12,7 @@ from tests.support.sweep_builds import RESIDUES, recipe_of
 from tests.support.sweep_states import STATES
 from tests.support.sweeps import (
     WHO,
+    Behind,
     assert_nothing_changed,
     assert_report_is_right,
     clean_again,
@@ -43,6 +44,23 @@ def test_one_error_is_told_as_it_is(ground, swept, state, number, who):
         assert ground.content() == []
         if step:
             swept("errno sweep of the cleaner", f"{state}, {number}")
+
+
+@pytest.mark.parametrize("number", ERRNOS)
+@pytest.mark.parametrize("who", WHO, ids=named)
+def test_one_error_is_told_as_it_is_behind_a_fence(ground, swept, number, who):
+    """What lies deep is moved up there, to be removed."""
+    recipe = recipe_of(ground, "deep-chains")
+    for before, played, step in cleanings(ground, recipe, who, number, fence=Behind()):
+        cleaning = played["cleaner"]
+        if cleaning.error is not None:
+            assert_nothing_changed(before, ground.look())
+        else:
+            assert_report_is_right(ground, before, cleaning.result, played.struck)
+        assert clean_again(ground).empty
+        assert ground.content() == []
+        if step:
+            swept("errno sweep of the cleaner behind a fence", f"{number}, {who}")
 
 
 @pytest.mark.parametrize("state", ["trash-left", "temporary-names", "shut-directories", RESIDUE])

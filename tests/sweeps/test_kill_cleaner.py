@@ -7,7 +7,7 @@ import pytest
 from cache_core import audit
 from tests.support.sweep_builds import RESIDUES, recipe_of
 from tests.support.sweep_states import STATES
-from tests.support.sweeps import WHO, assert_report_is_right, clean_again, cleanings, named
+from tests.support.sweeps import WHO, Behind, assert_report_is_right, clean_again, cleanings, named
 
 pytestmark = pytest.mark.slow
 
@@ -41,6 +41,21 @@ def test_a_second_run_finishes_what_a_killed_one_began(ground, swept, state, who
         swept("kill sweep of the cleaner", state)
         points += 1
     assert points > POINTS_MIN or state == "nothing"
+
+
+@pytest.mark.parametrize("who", WHO, ids=named)
+def test_what_was_moved_up_behind_a_fence_goes_the_second_time(ground, swept, who):
+    recipe = recipe_of(ground, "deep-chains")
+    moved = 0
+    for before, played, step in cleanings(ground, recipe, who, "kill", fence=Behind()):
+        moved += any(told[2] == "rename" and "-deep-" in str(told) for told in played.steps)
+        if not step:
+            assert_report_is_right(ground, before, played["cleaner"].result)
+        assert clean_again(ground).empty
+        assert ground.content() == []
+        if step:
+            swept("kill sweep of the cleaner behind a fence", who)
+    assert moved
 
 
 @pytest.mark.parametrize("state", ["entries", "partial-tree", "shut-root", "long-tag"])

@@ -10,7 +10,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from benchmarks import first_poison, gate, growth, small
+from benchmarks import first_poison, gate, growth, samplers, small
 from benchmarks.__main__ import ROUNDS, main
 
 
@@ -74,3 +74,28 @@ def test_a_name_that_is_none_is_refused(monkeypatch, capsys):
     assert caught.value.code == 2
     told = capsys.readouterr().err
     assert all(name in told for name in ("gaet", *ROUNDS))
+
+
+@pytest.mark.slow
+def test_samplers_are_measured_and_written_into_a_page(console, ground, tmp_path, monkeypatch):
+    monkeypatch.setattr(samplers, "SCOPES", ("issue-3515-small",))
+    few = {name: bug for name, bug in samplers.known_bugs().items() if "deadlock" in name}
+    monkeypatch.setattr(samplers, "known_bugs", lambda: few)
+    monkeypatch.setattr(samplers, "STORM", "issue-3515-small")
+    page = tmp_path / "page.md"
+    samplers.run(console, ground, 1, schedules=4, blocks=1, seeds=6, markdown=str(page))
+    written = page.read_text()
+    assert all(f"\n| {name} | " in written for name in samplers.SAMPLERS)
+    assert "**issue-3515-small, 4 runs**" in written
+    assert "| deadlock of two locks | " in written
+    assert "more than 4" in written
+
+
+def test_how_many_runs_are_enough():
+    assert samplers.enough(5, 5) == 1
+    assert samplers.enough(1, 2) == 20
+    assert (
+        (1 - 0.01) ** samplers.enough(10, 1000)
+        <= samplers.FALSE_ALARM_MAX
+        < (1 - 0.01) ** (samplers.enough(10, 1000) - 1)
+    )

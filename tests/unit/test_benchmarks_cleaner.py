@@ -26,6 +26,7 @@ from benchmarks.cleaner.cleaners import (
 )
 from benchmarks.cleaner.launching import LAUNCHER, Took, launch, left_over
 from benchmarks.cleaner.shapes import HOSTILE_MODES, KEPT, SHAPES, make
+from cache_core.landlock import ABI_MIN, landlock_abi
 from cache_core.removal import remove_tree
 from simulator.errors import MachineError
 from tests.support.tools_store import tools_store
@@ -166,6 +167,33 @@ def test_the_limit_removes_every_shape(limit, tree, shape, size, threads):
     assert not os.path.lexists(tree)
 
 
+@pytest.mark.parametrize("promises", ["b", "m", "f", "bmf"])
+def test_the_limit_can_keep_promises(limit, tree, promises):
+    if "f" in promises and landlock_abi() < ABI_MIN:
+        pytest.skip("no Landlock")
+    make("hostile", tree, 600, content=b"")
+    done = subprocess.run([limit, "2", tree, promises], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (os.listdir(tree) if "f" in promises else os.path.lexists(tree)) == ([] if "f" in promises else False)
+
+
+def test_the_limit_behind_a_fence_reaches_nothing_else(limit, tree, tmp_path):
+    if landlock_abi() < ABI_MIN:
+        pytest.skip("no Landlock")
+    make("cache", tree, 30, content=b"")
+    # Nothing outside may go: a hard link inside to a file outside does, the root's own name does not.
+    (tmp_path / "outside").write_text("x")
+    os.link(tmp_path / "outside", f"{tree}/inside")
+    subprocess.run([limit, "1", tree, "f"], check=True, timeout=60)
+    assert os.listdir(tree) == []
+    assert (tmp_path / "outside").read_text() == "x"
+
+
+def test_the_limit_knows_its_promises(limit, tree):
+    done = subprocess.run([limit, "1", tree, "x"], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (2, "usage: limit THREADS PATH [PROMISES]\n")
+
+
 def test_the_limit_says_when_there_is_nothing_to_remove(limit, tree):
     done = subprocess.run([limit, "2", tree], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
@@ -190,6 +218,7 @@ def test_without_a_compiler_and_without_uv_the_rows_say_so(tmp_path, monkeypatch
         f"{UV} {UV_VERSION}": "no index can be reached",
         limit_name(1): "no C compiler",
         limit_name(2): "no C compiler",
+        limit_name(2, promises=True): "no C compiler",
     }
 
 
@@ -197,7 +226,7 @@ def test_a_compiler_that_fails_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("CC", "false")
     monkeypatch.setattr("benchmarks.cleaner.cleaners._uv", lambda _: Cleaner(UV, None))
     skipped = [one.skipped for one in all_cleaners(str(tmp_path), nobody) if one.skipped]
-    assert len(skipped) == 2
+    assert len(skipped) == 3
     assert all("failed" in reason for reason in skipped)
 
 
@@ -278,6 +307,7 @@ def test_bars_say_what_was_kept():
         ("0.50", "kept"),
         ("0.50", "NOT kept"),
         ("-", "not measured"),
+        ("-", "not measured"),
         ("1.06", "NOT kept"),
         ("1.00", "kept"),
         ("-", "not measured"),
@@ -303,10 +333,11 @@ def test_the_first_removal_of_any_process_is_found_in_a_log():
 
 def test_tables_go_between_the_marks_and_nowhere_else(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{tables.BEGIN}old\n{tables.END}after\n")
+    begin, end = tables.marks("cleaner")
+    page.write_text(f"before\n{begin}old\n{end}after\n")
     assert tables.can_be_written(page)
     tables.write(page, [tables.Grid("title", ("a", "b"), [("1", "\\2")]).markdown()])
-    text = f"before\n{tables.BEGIN}\n**title**\n\n| a | b |\n| --- | --- |\n| 1 | \\2 |\n\n{tables.END}after\n"
+    text = f"before\n{begin}\n**title**\n\n| a | b |\n| --- | --- |\n| 1 | \\2 |\n\n{end}after\n"
     assert page.read_text() == text
 
 

@@ -27,7 +27,7 @@ def scheduled(scenario, strategy, depth=3):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", ["sticky", "random", "pct"])
+@pytest.mark.parametrize("strategy", ["sticky", "random", "pct", "pos"])
 def test_the_same_seeds_find_the_same_and_every_token_is_that_of_its_seed(small, ground, strategy):
     scenario = scheduled(small, strategy)
     first, second = (explored(scenario, ground, first_seed=5) for _ in range(2))
@@ -105,7 +105,7 @@ def test_the_document_of_a_sample_never_says_complete(small, ground):
 
 @pytest.mark.parametrize("strategy", ["round-robin", "replay"])
 def test_one_schedule_is_nothing_to_explore(small, ground, strategy):
-    with pytest.raises(BadInputError, match=f"'{strategy}' makes one schedule only.*sticky, random, pct"):
+    with pytest.raises(BadInputError, match=f"'{strategy}' makes one schedule only.*sticky, random, pct, pos"):
         explored(scheduled(small, strategy), ground)
 
 

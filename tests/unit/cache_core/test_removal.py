@@ -379,13 +379,15 @@ def test_cancelled_puts_modes_back_and_says_what_it_did(tree, dig):
 
         start = len(os.listdir("/proc/self/fd"))
         removal = remove_tree(str(tree), options=Options(cancelled=cancelled))
-        assert removal.cancelled
         assert len(os.listdir("/proc/self/fd")) == start
+        if not removal.cancelled:
+            # Nobody was asked so often.
+            break
         for survivor in tree.iterdir():
             assert stat.S_IMODE(survivor.stat().st_mode) == 0o200
-        if not list(tree.iterdir()):
-            break
-    assert remove_tree(str(tree)).left == ()
+    assert stop_after > 60
+    assert removal.left == ()
+    assert not tree.exists()
 
 
 def test_progress_grows(tree):

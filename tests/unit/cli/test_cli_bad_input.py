@@ -72,6 +72,7 @@ CASES = {
     "seed and seeds": (["run", "--seed", "1", "--seeds", "0:2"], "usage", "", "exclude each other"),
     "trace of many": (["run", "--seeds", "0:2", "--trace", "t"], "usage", "t", "give --seed N"),
     "trace nowhere": (["run", "--trace", "/none/t"], "bad-trace", "/none/t", "No such file"),
+    "watchdog": (["explore", "stress", "--watchdog", "soon"], "usage", "soon", "20ms"),
     "pace": (["run", "--pace", "fast"], "usage", "fast", "20ms"),
     "sandbox missing": (["run", "--sandbox", "/none"], "bad-sandbox", "/none", "--sandbox '/none'"),
     "no token": (["replay", "nonsense"], "bad-token", "nonsense", "neither a file nor a token"),

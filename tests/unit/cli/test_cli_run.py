@@ -84,3 +84,6 @@ def test_an_override_of_the_protocol_brings_its_lock(mine):
     assert not resolve(str(mine), Overrides(protocol="shared")).cache_lock
     mine.write_text(mine.read_text().replace("[storm]", "[storm]\ncache_lock = false"))
     assert not resolve(str(mine), Overrides(protocol="entry-lock")).cache_lock
+    # Who builds in place has no use for it, which says nothing about others.
+    assert not resolve("issue-3515-small", Overrides()).cache_lock
+    assert resolve("issue-3515-small", Overrides(protocol="entry-lock")).cache_lock

@@ -155,6 +155,9 @@ OPEN_D, OPEN_F = step("opendir", "d"), step("open", "d/f")
         (OPEN_F, step("close", "d/f"), set()),
         (OPEN_F, step("mount-id", "d/f"), set()),
         (OPEN_F, step("flock", "d/f", "exclusive"), {"write lock f"}),
+        (OPEN_F, step("flock", "d/f", "shared"), {"add lock f"}),
+        (OPEN_F, step("flock", "d/f", "shared", fails=errno.EAGAIN), {"read lock f"}),
+        (OPEN_F, step("flock", "d/f", "unlock"), {"write lock f"}),
         (OPEN_F, step("flock", "d/f", "exclusive", fails=errno.EAGAIN), {"read lock f"}),
         (OPEN_D, step("scandir", "d", detail=()), {"read listing d"}),
         (OPEN_D, step("lstat", Relative("d/f", "d", "f")), {"read mode d", "read entry d/f"} | SEES_F),
@@ -167,15 +170,26 @@ def test_a_call_by_descriptor(opened, raw, touched):
     assert told(last(opened, raw)) == touched
 
 
-def test_locks_are_given_up_by_the_end_of_their_owner():
-    locked = (OPEN_F, step("flock", "d/f", "shared"))
+@pytest.mark.parametrize(("kind", "touched"), [("exclusive", {"write lock f"}), ("shared", {"add lock f"})])
+def test_locks_are_given_up_by_the_end_of_their_owner(kind, touched):
+    locked = (OPEN_F, step("flock", "d/f", kind))
     for end in (step("kill", "."), step("exit", "."), step("close", "d/f"), step("flock", "d/f", "unlock")):
-        assert told(last(*locked, end)) == {"write lock f"}
+        assert told(last(*locked, end)) == touched
     assert told(last(OPEN_F, step("kill", "."))) == set()
     assert told(last(*locked, step("flock", "d/f", "unlock"), step("kill", "."))) == set()
     # Another's lock is no lock of ours; a copy of a descriptor is.
     assert told(last(*locked, step("kill", ".", actor="c"))) == set()
-    assert told(last(*locked, step("dup", "d/f", "c"), step("kill", ".", actor="c"))) == {"write lock f"}
+    # Two that have one lock do not see when the other changes its kind.
+    for owner in ("b", "c"):
+        assert told(last(*locked, step("dup", "d/f", "c"), step("kill", ".", actor=owner))) == {"write lock f"}
+
+
+def test_another_kind_of_lock_is_a_change():
+    shared, exclusive = (step("flock", "d/f", kind) for kind in ("shared", "exclusive"))
+    for change in ((shared, exclusive), (exclusive, shared), (shared, shared)):
+        assert told(last(OPEN_F, *change)) == {"write lock f"}
+    # Which of two descriptors has the lock nobody knows, so what was once exclusive counts as that.
+    assert told(last(OPEN_F, exclusive, shared, step("kill", "."))) == {"write lock f"}
 
 
 def test_a_lock_that_could_not_be_converted_is_lost():
