@@ -7,6 +7,10 @@ The program as a function:
     report = simulator.run("issue-3515", seed=3)
     assert report.empty
     print(report.residue.poisoned, report.token)
+
+and for code of your own:
+
+    simulator.explore(actors=[store, sweep], setup=fill, oracle=is_whole).assert_holds()
 """
 
 from __future__ import annotations
@@ -14,10 +18,22 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from simulator.exploring.calls import explore, explore_async, replay
     from simulator.outcome import RunReport
     from simulator.scenario import Scenario
 
-__all__ = ["run"]
+__all__ = ["explore", "explore_async", "replay", "run"]
+
+# Loaded when somebody asks: the command line imports this package for its help.
+_EXPLORING = ("explore", "explore_async", "replay")
+
+
+def __getattr__(name: str) -> object:
+    if name in _EXPLORING:
+        from simulator.exploring import calls  # noqa: PLC0415
+
+        return getattr(calls, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def run(scenario: str | Scenario, *, seed: int = 0, sandbox: str | None = None) -> RunReport:

@@ -132,3 +132,7 @@ class ActorKilled(BaseException):
 
 class BuildFailedError(Exception):
     """Raised in an actor by the fault `build-error`: the compiler failed. Normal clean-up runs."""
+
+
+class UngatedCallError(CachestormError):
+    """An actor made a call that no gate can stand before; the message names it, where it is, and what to do instead."""

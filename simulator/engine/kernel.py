@@ -21,6 +21,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from cache_core.kernel import REAL
+from simulator.engine.actor import ENABLED
 from simulator.engine.gate import EVENT
 from simulator.engine.listing import sorted_entries
 from simulator.engine.paths import Relative
@@ -174,9 +175,7 @@ class Calls(Stepper):
 
     def chmod_descriptor(self, fd: int, mode: int) -> Any:
         """As `Kernel.chmod_descriptor`."""
-        shown = self._of(fd)
-        pinned = Relative(shown, shown, "")
-        return self._make(("chmod", pinned, None, mode, None, REAL.chmod_descriptor, (fd, mode), None))
+        return self._make(("chmod", self._pinned(fd), None, mode, None, REAL.chmod_descriptor, (fd, mode), None))
 
     def utime(
         self,
@@ -208,7 +207,47 @@ class Calls(Stepper):
         """As `Kernel.mount_id`."""
         return self._make(("mount-id", self._of(fd), None, None, None, REAL.mount_id, (fd,), None))
 
+    def step(
+        self,
+        operation: str,
+        at: str | int,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any] | None = None,
+        *,
+        dir_fd: int | None = None,
+        target: str | int | None = None,
+        changes: bool = False,
+    ) -> Any:
+        """One step by a call that has no method here: `function`, once, when the turn has come.
+
+        Args:
+            operation: as it is recorded.
+            at: the path, or the descriptor, that it is about.
+            function: the real call.
+            arguments: its.
+            keywords: likewise.
+            dir_fd: what `at` is relative to.
+            target: as it is recorded; of a descriptor, its path.
+            changes: whether a success modifies the content of the target, or else of `at`.
+        """
+        shown = self._pinned(at) if isinstance(at, int) else self._name(at, dir_fd)
+        to = self._pinned(target) if isinstance(target, int) else target
+        after = self._told_of_change if changes else _told
+        return self._make((operation, shown, to, None, after, function, arguments, keywords))
+
     # Names: relative to the cache, by the path that a descriptor was opened by.
+
+    def _pinned(self, fd: int) -> Relative:
+        """A descriptor's own object, whatever has its name by now."""
+        shown = self._of(fd)
+        return Relative(shown, shown, "")
+
+    def _told_of_change(
+        self, path: str, target: str | None, arguments: tuple[Any, ...], result: Any
+    ) -> tuple[Any, object]:
+        self._times.modified[target or path] = len(self._gate.steps)
+        return _told(path, target, arguments, result)
 
     def _name(self, path: str, dir_fd: int | None) -> str:
         if dir_fd is None:
@@ -239,6 +278,17 @@ def _listing(path: str | int) -> str:
 def _with_length(path: str, target: str | None, arguments: tuple[Any, ...], data: bytes) -> tuple[bytes, object]:
     del path, target, arguments
     return data, len(data)
+
+
+def _told(path: str, target: str | None, arguments: tuple[Any, ...], result: Any) -> tuple[Any, object]:
+    """What a caller could decide by, as far as it is the same on every machine; of data the length, as for a read."""
+    del path, target, arguments
+    if isinstance(result, bytes):
+        return result, len(result)
+    if isinstance(result, list):
+        result.sort()
+        return result, tuple(result)
+    return result, result if isinstance(result, bool | int) else None
 
 
 def _sorted_names(
@@ -291,11 +341,23 @@ class GatedKernel(Calls):
     def _make_blocking(self, call: Call) -> Any:
         while True:
             try:
-                return self._make(call)
+                result = self._make(call)
             except BlockingIOError:
                 self._actor.steps -= 1
                 self._waited()
                 self._suspend(self._gate.block(self._actor, call[1]))
+            else:
+                self._got()
+                return result
+
+    def stand_still(self) -> None:
+        """Wait until nobody else can move; no step."""
+        if self._actor.dead:
+            raise ActorKilled(self._actor.name)
+        if self._actor.status == ENABLED:
+            self._suspend(self._gate.stall(self._actor))
+        if self._actor.dead:
+            raise ActorKilled(self._actor.name)
 
     # What processes of one program do with each other. Waiting is no step, as no file system sees it.
 
@@ -361,8 +423,11 @@ class AsyncGatedKernel(Calls):
     async def _make_blocking(self, call: Call) -> Any:
         while True:
             try:
-                return await self._make(call)
+                result = await self._make(call)
             except BlockingIOError:
                 self._actor.steps -= 1
                 self._waited()
                 await self._suspend(self._gate.block(self._actor, call[1]))
+            else:
+                self._got()
+                return result

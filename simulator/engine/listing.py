@@ -65,12 +65,19 @@ class GatedEntry:
             self._known[follow_symlinks] = known
         return known
 
+    def is_junction(self) -> bool:
+        """As of Python 3.12: there are none here."""
+        return False
+
     def inode(self) -> int:
         """From the listing; never recorded."""
         return self._entry.inode()
 
     def __fspath__(self) -> str:
         return self.path
+
+    def __repr__(self) -> str:
+        return f"<DirEntry {self.name!r}>"
 
     def _follows(self, follow_symlinks: bool) -> bool:
         return follow_symlinks and self._entry.is_symlink()

@@ -54,6 +54,7 @@ from simulator.exploration.keys import (
     meta,
     mode,
 )
+from simulator.exploration.plain_rules import PlainRules
 from simulator.exploration.reach import LostTrackError, Reach
 from simulator.exploration.tree import DIRECTORY, FILE, LINK, Node, Place, Tree, is_denied
 from simulator.ground.stage import CACHE
@@ -85,7 +86,7 @@ def footprints(steps: Iterable[RawStep], start: Start | None = None) -> list[Foo
     return [follower.follow(step) for step in steps]
 
 
-class Follower(Reach):
+class Follower(Reach, PlainRules):
     """Follows a run and says of each step what it touched. Arguments as `footprints` and `Tree`.
 
     Attributes:
@@ -102,7 +103,7 @@ class Follower(Reach):
             "unlink": self._unlink, "rmdir": self._rmdir, "rename": self._rename,
             "chmod": self._chmod, "fchmod": self._fchmod, "fchown": self._fchown, "utime": self._utime,
             "write": self._write, "close": self._close, "flock": self._flock,
-            "dup": self._copy, KILL: self._end, "exit": self._end,
+            "dup": self._copy, KILL: self._end, "exit": self._end, **self.plain(),
         }  # fmt: skip
 
     def follow(self, raw: RawStep) -> Footprint:

@@ -65,12 +65,13 @@ class Sandbox:
     _held: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def create(cls, parent: str, *, confined: bool = True) -> Sandbox:
+    def create(cls, parent: str, *, confined: bool | None = True) -> Sandbox:
         """Make one under `parent`, after sweeping away what dead owners left there.
 
         Args:
             parent: an existing directory.
-            confined: whether permission bits have to stop this process; else those that it starts and confines.
+            confined: whether permission bits have to stop this process; else those that it starts and confines. None:
+                nobody, and the caller says so to whom it concerns.
 
         Raises:
             MachineError: `parent` is missing, not a directory or not writable, or permission bits do not stop this
@@ -88,7 +89,8 @@ class Sandbox:
             ) from error
         with contextlib.ExitStack() as undo:
             undo.push(sandbox)
-            require_permission_bits(sandbox.path, children=not confined)
+            if confined is not None:
+                require_permission_bits(sandbox.path, children=not confined)
             undo.pop_all()
         return sandbox
 

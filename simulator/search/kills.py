@@ -21,6 +21,7 @@ from simulator.exploration.keys import READ
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from simulator.exploration.keys import Footprint
     from simulator.search.transitions import Transition
 
 # None, every single one, and pairs; more than that has never shown anything new.
@@ -49,11 +50,11 @@ class Observed:
             names: of the actors, by their index.
         """
         counts: dict[str, int] = {}
-        for actor, footprint in made:
-            name = names[actor]
+        for transition in made:
+            name = names[transition.actor]
             counts[name] = number = counts.get(name, 0) + 1
             place = (name, number)
-            if place not in self.effects and any(kind != READ for kind in footprint.values()):
+            if place not in self.effects and _changes(transition.footprint):
                 self.effects.add(place)
         for name, number in counts.items():
             if number > self.steps.get(name, 0):
@@ -151,6 +152,10 @@ class KillPlan:
                 self.observed = Observed(steps, set(_places(effects)))
             case _:
                 raise TypeError(state)
+
+
+def _changes(footprint: Footprint) -> bool:
+    return any(kind != READ for kind in footprint.values())
 
 
 def _places(rows: Sequence[tuple[str, int]]) -> tuple[Place, ...]:

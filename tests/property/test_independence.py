@@ -13,7 +13,7 @@ from itertools import count
 import pytest
 
 from simulator.exploration.keys import ADD, READ, WRITE, conflict
-from tests.support.pairs import Case, draw_case, play
+from tests.support.pairs import RARER, Case, draw_case, play
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +35,18 @@ def test_claimed_independent_pairs_commute(tmp_path):
     sys.stdout.write(f"{claimed} of {seed + 1} pairs claimed independent, {share:.1%}\n")
     # A relation that claims nothing is right and useless, and cases that never meet show nothing.
     assert 0.3 <= share <= 0.95
+
+
+def test_calls_that_only_plain_code_makes_commute_as_claimed(tmp_path):
+    claimed = 0
+    for seed in count():
+        pair = play(draw_case(seed, RARER), str(tmp_path))
+        wrong = pair.wrong(conflict)
+        assert not wrong, f"seed {seed}\n{pair.told()}\n{wrong}"
+        claimed += all(pair.claims(conflict))
+        if claimed == PAIRS:
+            break
+    assert claimed / (seed + 1) <= 0.95
 
 
 def without(part, *kinds):

@@ -46,6 +46,10 @@ BY_DESCRIPTOR = {
     "openat2": 2, "read": 2, "write": 3, "close": 2, "fstat": 2, "fchmod": 1, "chmod_descriptor": 1, "fchown": 1,
     "flock": 4, "scandir_fd": 2, "mount_id": 1, "give_up": 1,
 }  # fmt: skip
+# What has no method in the kernel, and what plain code makes all the same.
+RARER_BY_PATH = {"access": 4, "truncate": 4, "listxattr": 2, "chown": 1}
+RARER_BY_DESCRIPTOR = {"ftruncate": 2, "pread": 2, "pwrite": 2, "sendfile": 8, "fsync": 1, "dup": 2}
+RARER = RARER_BY_PATH | RARER_BY_DESCRIPTOR
 WEIGHTS = BY_PATH | BY_TWO_PATHS | OF_PATH | BY_DESCRIPTOR
 # What an operation takes besides.
 MORE = {
@@ -68,7 +72,8 @@ class Case:
 # Drawing.
 
 
-def draw_case(seed):
+def draw_case(seed, rarer=None):
+    """A case; with `rarer`, one of its two calls is of these."""
     draw = random.Random(seed)
     tree = draw_tree(draw)
     scene = Scene(draw, tree)
@@ -80,6 +85,8 @@ def draw_case(seed):
         opened = scene.arguments("open")
         history = [*((actor, "open", opened) for actor in ACTORS), *history]
     left, right = (scene.call(actor, weights) for actor in ACTORS)
+    if rarer:
+        left = scene.call(ACTORS[0], rarer)
     for part in ("at", "to", "fd"):
         if draw.random() < 0.3:
             right[2][part] = left[2][part]
@@ -207,9 +214,31 @@ class Copy:
             return len(kernel.fork(self.kernels[ACTORS[actor == ACTORS[0]]]))
         if operation == "give_up":
             return kernel.give_up("kill")
+        if operation in RARER:
+            return self._rarer(kernel, operation, fds, arguments)
         if operation in BY_DESCRIPTOR and fds:
             return self._by_descriptor(kernel, operation, fds[arguments["fd"] % len(fds)], arguments)
         return self._by_path(kernel, "lstat" if operation in BY_DESCRIPTOR else operation, fds, arguments)
+
+    def _rarer(self, kernel, operation, fds, arguments):
+        if operation in RARER_BY_PATH:
+            path, at = self._where(fds, *arguments["at"])
+            if at is None:
+                more = {"access": (os.R_OK,), "truncate": (arguments["length"],), "chown": (-1, os.getegid())}
+                return ("did", kernel.step(operation, path, getattr(os, operation), (path, *more.get(operation, ()))))
+            operation = "ftruncate" if operation == "truncate" else "fsync"
+        if not fds:
+            return kernel.lstat(f"{self.root}/cache")
+        fd = fds[arguments["fd"] % len(fds)]
+        if operation == "dup":
+            # Whoever closes it again leaves the record with one more than there is: wider, and no number is used up.
+            return os.close(kernel.step("dup", fd, os.dup, (fd,), target=kernel._actor.name))
+        if operation == "sendfile":
+            into = fitting(fds, os.O_WRONLY, os.O_RDWR)[-1:] or [fd]
+            source = fitting(fds, os.O_RDONLY, os.O_RDWR)[:1] or [fd]
+            return ("sent", kernel.step("sendfile", *source, os.sendfile, (*into, *source, 0, 10), target=into[0]))
+        more = {"ftruncate": (arguments["length"],), "pread": (5, 0), "pwrite": (arguments["bytes"], 1)}
+        return ("did", kernel.step(operation, fd, getattr(os, operation), (fd, *more.get(operation, ()))))
 
     def _by_path(self, kernel, operation, fds, arguments):
         path, at = self._where(fds, *arguments["at"])
@@ -299,6 +328,14 @@ class Copy:
             status = found[path] = os.lstat(path)
             if stat.S_ISDIR(status.st_mode):
                 self._look(path, found)
+
+
+def fitting(fds, *modes):
+    """Descriptors of files that were opened so."""
+    return [
+        fd for fd in fds
+        if stat.S_ISREG(os.fstat(fd).st_mode) and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE in modes
+    ]  # fmt: skip
 
 
 def entry_of(item):

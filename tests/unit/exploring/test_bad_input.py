@@ -1,0 +1,106 @@
+"""One line that names the value."""
+
+from __future__ import annotations
+
+import os
+import posix
+
+import pytest
+
+import simulator
+from simulator.errors import BadInputError, MachineError, NondeterminismError, StuckActorError, UngatedCallError
+from tests.support.caches import get, put
+
+_counter = [0]
+
+
+def odd(directory):
+    _counter[0] += 1
+    os.mkdir(f"{directory}/same")
+    os.mkdir(f"{directory}/{_counter[0]}")
+
+
+def longer(directory):
+    _counter[0] += 1
+    for number in range(_counter[0]):
+        os.mkdir(f"{directory}/{number}")
+
+
+def breaks(directory):
+    raise KeyError("no such thing")
+
+
+CASES = {
+    "no actors": ({"actors": []}, "there are no actors"),
+    "one name twice": ({"actors": [("a-1", get), ("a-1", put)]}, "two actors have the name 'a-1'"),
+    "a name that is none": ({"actors": [("A b", get)]}, "actor name 'A b' is not a word"),
+    "not callable": ({"actors": [("a", "put")]}, "actor 'a' is not callable: 'put'"),
+    "a parameter too many": ({"actors": [lambda directory, key: None]}, "has a parameter 'key', for which"),
+    "an oracle that is none": ({"oracle": 3}, "the oracle is not callable: 3"),
+    "a setup that is none": ({"setup": "x"}, "setup is not callable: 'x'"),
+    "an oracle that breaks": (
+        {"oracle": breaks},
+        r"oracle 'breaks' raised KeyError: 'no such thing'; .* token cs1\.actors\.",
+    ),
+    "an oracle that says a number": (
+        {"oracle": lambda directory: 3},
+        "returned 3, which is neither a sentence nor None",
+    ),
+    "no schedules": ({"schedules": 0}, "schedules is 0; at least one run"),
+    "no time": ({"budget": 0}, "budget is 0 s"),
+    "no strategy": ({"strategy": "dfs"}, "there is no strategy 'dfs'; choose one of"),
+    "a strategy of one schedule": ({"strategy": "round-robin"}, "makes one schedule only"),
+    "three kills": ({"kills": 3}, "kills is 3; 0 to 2, with strategy 'dpor'"),
+    "kills by a sampler": ({"kills": 1, "strategy": "random"}, "kills is 1; 0 to 2, with strategy 'dpor'"),
+    "an argument that is none": ({"dept": 3}, "there is no argument 'dept'"),
+    "a fault that is none": ({"faults": ["put:x"]}, "fault 'put:x' is not ACTOR"),
+    "a fault of nobody": ({"faults": ["putt:1:kill"]}, "is of 'putt'; there is get, put"),
+    "an actor that differs": (
+        {"actors": [get, odd]},
+        r"'odd' is not deterministic: step \d was 'odd mkdir 1' and is 'odd mkdir 2' in a second run",
+    ),
+    "an actor that goes on": (
+        {"actors": [longer]},
+        r"'longer' is not deterministic: .* was nothing \(the run had ended\) and is",
+    ),
+    "actors that call nothing": ({"actors": [lambda: None]}, "no actor made a call in its directory"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_is_named(monkeypatch, case):
+    monkeypatch.setitem(globals(), "_counter", [0])
+    given, message = CASES[case]
+    with pytest.raises((BadInputError, NondeterminismError), match=message) as caught:
+        simulator.explore(**{"actors": [put, get], **given})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_token_that_is_none():
+    with pytest.raises(BadInputError, match="neither a file nor a token"):
+        simulator.replay("cs1.x", actors=[put])
+
+
+def test_a_call_beside_the_gate(tmp_path):
+    def sneaks(directory):
+        posix.mkdir(f"{directory}/x")
+
+    with pytest.raises(UngatedCallError, match=r"sneaks calls os.mkdir\('cache/x'\) at .*test_bad_input.py:\d+"):
+        simulator.explore(actors=[sneaks, get], sandbox=str(tmp_path))
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_actor_that_computes_for_ever(monkeypatch):
+    def turns(directory):
+        os.mkdir(f"{directory}/d")
+        while True:
+            pass
+
+    monkeypatch.setattr("simulator.search.actors_subject.SECONDS", 0.1)
+    with pytest.raises(StuckActorError, match=r"'turns' computed for .* without a call, at .*test_bad_input\.py"):
+        simulator.explore(actors=[turns])
+
+
+def test_a_sandbox_that_is_not_there(tmp_path):
+    with pytest.raises(MachineError, match="cannot make a sandbox"):
+        simulator.explore(actors=[put], sandbox=str(tmp_path / "missing"))

@@ -1,0 +1,275 @@
+"""A cache of one's own, explored in a test: what is found, told, replayed, and left as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import os
+import re
+import subprocess
+import sys
+
+import anyio.lowlevel
+import pytest
+
+import simulator
+from simulator.errors import BadInputError, DivergenceError
+from tests.support.caches import add_one, counter_at_zero, get, put, put_whole
+
+SAMPLED = {"strategy": "random", "schedules": 60}
+
+
+def add_without_kernel(directory):
+    with open(f"{directory}/counter") as file:
+        number = int(file.read())
+    with open(f"{directory}/counter", "w") as file:
+        file.write(str(number + 1))
+
+
+def is_two(directory):
+    with open(f"{directory}/counter") as file:
+        assert file.read() == "2", "an addition is lost"
+
+
+def test_a_race_is_found_and_told(tmp_path):
+    found = simulator.explore(actors=[put, put, get], sandbox=str(tmp_path), **SAMPLED)
+    with pytest.raises(AssertionError) as caught:
+        found.assert_holds()
+    message = str(caught.value)
+    assert re.match(r"put-\d raised FileNotFoundError.*answer\.part.*\(in \d+ of 60 runs\)\n", message)
+    assert "rename answer.part to answer.json -> ENOENT" in message
+    assert "step  put-1" in message
+    assert "\n    simulator.replay('cs1.actors." in message
+    assert message.endswith("', actors=[put, put, get]).assert_holds()")
+    assert not found.holds
+    assert not found.complete
+    assert found.runs == 60
+    assert sum(outcome.count for outcome in found.outcomes) == 60
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_line_of_the_message_replays_it():
+    found = simulator.explore(
+        actors=[add_without_kernel, ("other", add_without_kernel)], oracle=is_two, setup=counter_at_zero, **SAMPLED
+    )
+    with pytest.raises(AssertionError, match="an addition is lost") as caught:
+        found.assert_holds()
+    line = str(caught.value).splitlines()[-1].strip()
+    given = "actors=[add_without_kernel, ('other', add_without_kernel)], oracle=is_two, setup=counter_at_zero"
+    assert line.endswith(f"', {given}).assert_holds()")
+    with pytest.raises(AssertionError, match="an addition is lost") as again:
+        eval(line)
+    assert found.story in str(again.value)
+
+
+def test_what_holds_is_said_with_its_bound():
+    found = simulator.explore(actors=[put_whole, put_whole, get])
+    found.assert_holds()
+    assert found.holds
+    assert found.complete
+    # The two renames and the open of the reader, in any order.
+    assert found.told().startswith("no violation in 6 runs; complete: all inequivalent interleavings of actors (")
+    assert found.told().endswith("; actors that meet in the file system alone")
+
+
+def test_a_sample_says_what_it_is():
+    found = simulator.explore(actors=[put_whole, get], strategy="pct", depth=2, schedules=5)
+    told = "no violation in 5 runs; sampled by pct (depth 2), seeds 0 to 4; ended after 5 schedules, as asked"
+    assert found.told() == told
+    assert not found.complete
+
+
+def test_actors_that_make_many_steps_are_sampled_unless_somebody_says_otherwise():
+    def many(directory):
+        for number in range(30):
+            os.mkdir(f"{directory}/{number}-{os.getpid()}")
+
+    assert simulator.explore(actors=[many, many], schedules=3).bound.startswith("sampled by pos")
+    assert simulator.explore(actors=[many, many], strategy="dpor").runs == 1
+
+
+@pytest.mark.parametrize("kills", [1, 2])
+def test_kills_at_every_step(kills):
+    found = simulator.explore(actors=[put_whole, put_whole], kills=kills, oracle=lambda directory: None)
+    ends = {item.signature for item in found.outcomes}
+    assert found.complete
+    assert {"put_whole-1 ok, put_whole-2 ok", "put_whole-1 killed, put_whole-2 ok"} <= ends
+    assert ("put_whole-1 killed, put_whole-2 killed" in ends) == (kills == 2)
+
+
+@pytest.mark.slow
+def test_dpor_finds_what_a_large_sample_finds():
+    complete = simulator.explore(actors=[put, put, get])
+    sampled = simulator.explore(actors=[put, put, get], strategy="random", schedules=500)
+    assert complete.complete
+    assert {item.signature for item in sampled.outcomes} <= {item.signature for item in complete.outcomes}
+
+
+def test_an_actor_that_differs_later_is_found_by_the_search():
+    count, limit = [0], [1000]
+
+    def turns(directory):
+        count[0] += 1
+        os.mkdir(f"{directory}/a")
+        if count[0] >= limit[0]:
+            os.mkdir(f"{directory}/b")
+        os.listdir(directory)
+
+    actors = [turns, ("x", get), ("y", lambda directory: os.mkdir(f"{directory}/y"))]
+    assert simulator.explore(actors=actors).complete
+    # Not before what was found is made again.
+    count[0], limit[0] = 0, count[0]
+    with pytest.raises(BadInputError, match="an actor is not the same in two runs of one schedule"):
+        simulator.explore(actors=actors)
+
+
+@pytest.mark.parametrize("strategy", ["random", "sticky", "pct", "pos", "portfolio"])
+def test_functions_that_take_the_kernel(strategy):
+    found = simulator.explore(
+        actors=[add_one, add_one], oracle=is_two, setup=counter_at_zero, strategy=strategy, start_gap=1, schedules=60
+    )
+    assert {item.violation.oracle for item in found.violations} <= {"is_two"}
+    assert len(found.outcomes) > 2
+
+
+def test_coroutine_functions():
+    async def look(kernel, directory):
+        return len(await kernel.listdir(directory))
+
+    found = simulator.explore(actors=[put_whole, look], **SAMPLED)
+    assert {"look ok -> 0", "look ok -> 1"} <= {part for item in found.outcomes for part in item.signature.split(", ")}
+
+
+def test_same_seeds_same_findings():
+    one, two = (simulator.explore(actors=[put, get, put], seed=5, **SAMPLED) for _ in range(2))
+    assert one.outcomes == two.outcomes
+    assert one.told() == two.told()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_under_an_event_loop_others_get_their_turn(backend):
+    turns = []
+
+    async def beside():
+        while len(turns) < 1000:
+            turns.append(1)
+            await anyio.lowlevel.checkpoint()
+
+    async def main():
+        async with anyio.create_task_group() as group:
+            group.start_soon(beside)
+            found = await simulator.explore_async(actors=[put, put], schedules=20)
+            group.cancel_scope.cancel()
+        return found
+
+    found = anyio.run(main, backend=backend)
+    assert found.outcomes == simulator.explore(actors=[put, put], schedules=20).outcomes
+    assert len(turns) > 5
+
+
+def test_sync_under_a_running_loop():
+    async def main():
+        return simulator.explore(actors=[put_whole], schedules=2)
+
+    assert asyncio.run(main()).holds
+
+
+def test_results_are_given_to_the_oracle():
+    seen = []
+
+    def judge(directory, results):
+        seen.append((sorted(os.listdir(directory)), results["put_whole"].ok, results["get"].value))
+
+    simulator.explore(actors=[put_whole, get], oracle=[judge, lambda directory: None], **SAMPLED)
+    assert all(names == ["answer.json"] and ok for names, ok, _ in seen)
+    assert {str(value) for *_, value in seen} == {"None", "[42]"}
+
+
+def test_a_sentence_is_a_violation_without_its_numbers():
+    def judge(directory, results):
+        return f"it has {len(os.listdir(directory))} names" if results["get"].value is None else None
+
+    found = simulator.explore(actors=[put_whole, get], oracle=judge, **SAMPLED)
+    (violated,) = found.violations
+    assert violated.violation.signature == "judge:it has N names"
+    assert violated.violation.sentence == "it has 1 names"
+
+
+def test_faults_strike_and_are_in_the_line():
+    found = simulator.explore(actors=[put_whole], faults=["put_whole:2:kill"], schedules=2)
+    assert [item.signature for item in found.outcomes] == ["put_whole killed"]
+    assert ".s0_p:2x." in found.outcomes[0].shown.token
+
+
+def test_deadlock_is_a_violation():
+    def locks(kernel, directory, first, second):
+        import fcntl
+
+        for name in (first, second):
+            fd = kernel.open(f"{directory}/{name}", os.O_RDWR | os.O_CREAT)
+            kernel.flock(fd, fcntl.LOCK_EX)
+
+    actors = [(f"{name}-1", functools.partial(locks, first=name, second=other)) for name, other in ("ab", "ba")]
+    found = simulator.explore(actors=actors, **SAMPLED)
+    assert found.violations[0].violation.oracle == "deadlock"
+    assert "a-1 waits for b, held by b-1" in found.violations[0].violation.sentence
+
+
+def test_exit_is_the_end_of_an_actor():
+    def gives_up(directory):
+        os.mkdir(f"{directory}/d")
+        sys.exit(3)
+
+    def ends(directory):
+        os.mkdir(f"{directory}/e")
+        sys.exit()
+
+    found = simulator.explore(actors=[gives_up, ends], schedules=3)
+    assert [item.signature for item in found.outcomes] == ["gives_up ActorExitError, ends ok"]
+
+
+def test_a_replay_of_other_code_says_where_it_parts():
+    token = simulator.explore(actors=[put, put], **SAMPLED).violations[0].shown.token
+
+    def put_elsewhere(directory):
+        put_whole(directory)
+
+    put_elsewhere.__name__ = "put"
+    with pytest.raises(DivergenceError, match=r"the first step that differs is between 1 and \d+ of \d+|diverges"):
+        simulator.replay(token, actors=[put_elsewhere, put_elsewhere])
+    with pytest.raises(DivergenceError, match="other actors than get"):
+        simulator.replay(token, actors=[get])
+
+
+def test_the_process_is_as_it_was():
+    before = (os.open, open, os.umask(0o027), gc.isenabled(), os.getcwd())
+    try:
+        simulator.explore(actors=[put], schedules=2)
+        assert (os.open, open, os.umask(0o027), gc.isenabled(), os.getcwd()) == (*before[:2], 0o027, *before[3:])
+    finally:
+        os.umask(before[2])
+
+
+def test_that_permission_bits_do_not_bite_is_a_note(monkeypatch):
+    monkeypatch.setattr("simulator.exploring.calls.permission_bits_stop_us", lambda _: False)
+    found = simulator.explore(actors=[put_whole], schedules=2)
+    assert "permission bits do not stop this process" in found.notes[0]
+    assert found.notes[0] in found.told()
+
+
+def test_what_is_changed_outside_is_a_note(tmp_path):
+    def writes_elsewhere(directory):
+        put_whole(directory)
+        (tmp_path / "log").write_text("x")
+
+    found = simulator.explore(actors=[writes_elsewhere], schedules=2)
+    assert found.notes == (
+        f"writes_elsewhere made open '{tmp_path}/log', outside of the directory: no schedule interrupts that",
+    )
+
+
+def test_who_only_imports_the_package_loads_nothing_of_it():
+    code = "import simulator, sys; print(sorted(set(sys.modules) & {'trio', 'greenlet', 'simulator.exploring'}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
