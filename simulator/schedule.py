@@ -122,6 +122,8 @@ def compact(steps: Sequence[RawStep], actors: Sequence[str]) -> list[Segment]:
     absent = len(steps)
     while absent and steps[absent - 1][2] == KILL and steps[absent - 1][0] not in started:
         absent -= 1
+    if not absent:
+        return segments_of(steps, codes)
     segments = segments_of(steps[:absent], codes)
     last = {segment.code: place for place, segment in enumerate(segments)}
     for place in last.values():

@@ -22,13 +22,15 @@ class Explored:
     Attributes:
         exploration: the whole answer, as `cachestorm explore` has it.
         notes: what else should be known: permission bits that do not bite, changes outside of the directory.
-        story: the steps of the run that shows the first violation, a column for each actor; empty if there is none.
+        story: the steps of a small run with the first violation, a column for each actor; empty if there is none.
+        why: which steps of it must not swap, as a sentence; empty if none were found.
         replay_line: the call that makes this run again; likewise.
     """
 
     exploration: Exploration
     notes: tuple[str, ...]
     story: str
+    why: str
     replay_line: str
 
     @property
@@ -77,6 +79,7 @@ class Explored:
             return "\n".join([f"no violation in {counted(self.runs, 'run')}; {self.bound}", *self.notes])
         first, *others = self.violations
         lines = [f"{first.violation.sentence} (in {first.count} of {counted(self.runs, 'run')})", "", self.story, ""]
+        lines += [self.why, ""] if self.why else []
         lines += [f"also: {item.violation.sentence} (in {item.count}): {item.shown.token}" for item in others]
         return "\n".join([*lines, self.bound, *self.notes, "to see it again:", f"    {self.replay_line}"])
 

@@ -29,14 +29,19 @@ from simulator.scenario import Schedule
 from simulator.search.actors_subject import nondeterministic
 from simulator.search.result import INTERRUPTED
 from simulator.search.verdicts import no_actor_raised
+from simulator.shrink.keep import SameViolation
+from simulator.shrink.plan import taking_part
+from simulator.shrink.shrinking import shrink
 from simulator.strategies.replay import Replay
-from simulator.token import parse_token
+from simulator.swap import explain_by_swap
+from simulator.token import LONG, parse_token
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 
     from simulator.search.actors_subject import ActorsSubject, ActorsTrial
     from simulator.search.found import Outcome, Violated
+    from simulator.search.subject import Trial
     from simulator.token import Token
 
 _T = TypeVar("_T")
@@ -155,9 +160,20 @@ async def _explore(plan: Plan, search: Search, pause: Callable[[], Awaitable[obj
         kinds: list[Violated | Outcome] = [*found.violations, *found.outcomes]
         shown = [item.shown.token for item in kinds[:REPLAYS_MAX]]
         trials = [await _again(subject, token) for token in shown]
-    if not found.violations:
-        return Explored(found, notes, "", "")
-    return Explored(found, notes, columns(subject.actors, trials[0].storm), plan.line(shown[0]))
+        if not found.violations:
+            return Explored(found, notes, "", "", "")
+        first = found.violations[0].violation
+        keep = SameViolation(first.signature, first.sentence)
+        small = (await shrink(subject, trials[0], keep=keep)).trial
+        why = await explain_by_swap(subject, small, keep=keep)
+    return Explored(found, notes, _story(subject, small), why.sentence if why.swaps else "", plan.line(small.token))
+
+
+def _story(subject: ActorsSubject, trial: Trial) -> str:
+    """The columns of those who take part."""
+    steps = taking_part(trial.storm)
+    begun = {step[0] for step in steps}
+    return columns([name for name in subject.actors if name in begun], steps)
 
 
 async def _again(subject: ActorsSubject, text: str) -> ActorsTrial:
@@ -171,12 +187,14 @@ async def _again(subject: ActorsSubject, text: str) -> ActorsTrial:
         trial = await subject.trial(token.seed, strategy=Replay(token.segments))
     except DivergenceError as error:
         raise nondeterministic(error.message) from error
-    if fingerprint(trial.storm) != token.trace:
+    if not token.has_trace(fingerprint(trial.storm)):
         raise nondeterministic(_where(trial, token))
     return trial
 
 
 def _where(trial: ActorsTrial, token: Token) -> str:
+    if token.form != LONG:
+        return "its schedule could be followed, and the trace is another one"
     first, last = where_it_parts(trial.storm, token.trace)
     return f"the first step that differs is between {first} and {last} of {token.trace.steps}"
 
@@ -186,19 +204,19 @@ async def _replay(text: str, plan: Plan) -> Replayed:
     token = parse_token(text)
     with _ground(plan.sandbox) as sandbox, names_in_place():
         subject = plan.subject(sandbox, Schedule("replay"))
-        if token.scenario_digest != subject.digest:
+        if token.scenario_digest != token.digest_of(subject.digest):
             raise DivergenceError(
                 "divergence", text, f"the token is of other actors than {', '.join(subject.actors)}, or of other faults"
             )
         trial = await subject.trial(token.seed, strategy=Replay(token.segments))
-        if fingerprint(trial.storm) != token.trace:
+        if not token.has_trace(fingerprint(trial.storm)):
             raise DivergenceError(
                 "divergence",
                 text,
                 f"the run is not the one of the token: {_where(trial, token)}; the actors, the setup or the version of"
                 " Python or cachestorm are others",
             )
-    return Replayed(text, trial.results, trial.violations, columns(subject.actors, trial.storm), tuple(trial.storm))
+    return Replayed(text, trial.results, trial.violations, _story(subject, trial), tuple(trial.storm))
 
 
 @contextlib.contextmanager

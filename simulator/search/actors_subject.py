@@ -34,11 +34,11 @@ from simulator.exploration.start import observe
 from simulator.ground.stage import CACHE
 from simulator.hosts.bare import BareHost
 from simulator.orchestrator import umasked
-from simulator.schedule import format_segments, segments_of
+from simulator.schedule import compact, format_segments
 from simulator.search.repeats import check_repeats
 from simulator.search.verdicts import OracleError, OracleOfUser, deadlocked, no_actor_raised, result_of
 from simulator.strategies import STRATEGIES
-from simulator.token import Token
+from simulator.token import token_for
 from simulator.watchdog import SECONDS, Watchdog
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from simulator.scenario import Schedule
     from simulator.search.verdicts import ActorResult
     from simulator.strategies.base import Strategy
+    from simulator.token import Token
 
 # Of the pinned steps: what a bridged actor makes of the same code. Changed when old tokens can no longer replay.
 _REVISION = 1
@@ -197,7 +198,7 @@ class ActorsSubject:
 
     def token_of(self, seed: int, storm: Sequence[RawStep]) -> Token:
         """The token of a run."""
-        return Token(self.name, self.digest, seed, format_segments(segments_of(storm)), fingerprint(storm))
+        return token_for(self.name, self.digest, seed, format_segments(compact(storm, self.actors)), fingerprint(storm))
 
     def _prepare(self) -> str:
         """A fresh directory, as it is before the first step."""

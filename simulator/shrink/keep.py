@@ -34,9 +34,15 @@ class Keep(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SameViolation:
-    """Some oracle's verdict of this signature."""
+    """Some oracle's verdict of this signature.
+
+    Attributes:
+        signature: of the violation.
+        sentence: what is said of it; empty for the signature.
+    """
 
     signature: str
+    sentence: str = ""
 
     def __call__(self, trial: Trial) -> bool:
         """As `Keep`."""
@@ -45,7 +51,7 @@ class SameViolation:
     @property
     def told(self) -> str:
         """As `Keep.told`."""
-        return self.signature
+        return f"'{self.sentence}'" if self.sentence else self.signature
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ CASES = {
     "a setup that is none": ({"setup": "x"}, "setup is not callable: 'x'"),
     "an oracle that breaks": (
         {"oracle": breaks},
-        r"oracle 'breaks' raised KeyError: 'no such thing'; .* token cs1\.actors\.",
+        r"oracle 'breaks' raised KeyError: 'no such thing'; .* token cs2\.actors\.",
     ),
     "an oracle that says a number": (
         {"oracle": lambda directory: 3},
