@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cache_core.errors import shown
+from simulator.token import SHORT
 from simulator.words import counted
 
 if TYPE_CHECKING:
@@ -123,4 +124,6 @@ class ExplorationReport:
 
 def _cells(item: Outcome, explored: int) -> tuple[str, str, str, str]:
     share = 100 * item.count / explored
-    return (f"{item.count:,}", f"{share:.1f} %", str(item.shown.seed), f"{item.shown.switches:,}")
+    # A schedule that was found is no seed's.
+    seed = "-" if item.shown.token.startswith(f"{SHORT}.") else str(item.shown.seed)
+    return (f"{item.count:,}", f"{share:.1f} %", seed, f"{item.shown.switches:,}")
