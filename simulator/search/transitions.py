@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from simulator.exploration.start import Start
 
 
+# How the paths of what lies beside the cache begin.
+_BESIDE = "../"
+
 # No locks.
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -38,12 +41,14 @@ class Transition(NamedTuple):
         footprint: of all its steps.
         waited: the path and kind of the lock that it got by a call that waits for it.
         freed: the locks that it gave up, with the kind of each.
+        beside: whether it was made beside the cache, and not in it.
     """
 
     actor: int
     footprint: Footprint
     waited: tuple[str, str] | None = None
     freed: Mapping[str, str] = _NONE
+    beside: bool = False
 
     def let_go(self, freed: Transition) -> bool:
         """Whether it is a lock that had to be waited for until `freed` gave it up."""
@@ -113,7 +118,8 @@ class Transitions:
                 self.vain.append(Vain(len(made), index, _as_if_locked(footprint, step[4])))
             else:
                 waited = (step[3], step[4] or "") if place in actor.waited else None
-                made.append(Transition(index, footprint, waited, actor.freed.get(place, _NONE)))
+                beside = step[3].startswith(_BESIDE) and (step[4] is None or step[4].startswith(_BESIDE))
+                made.append(Transition(index, footprint, waited, actor.freed.get(place, _NONE), beside))
         self._seen = len(steps)
         return len(made)
 
