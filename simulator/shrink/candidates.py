@@ -50,7 +50,7 @@ def without_strikes(plan: Plan, first: int, last: int) -> Plan:
     return replace(plan, strikes=(*plan.strikes[:first], *plan.strikes[last:]))
 
 
-# What is left out in turn, and how much of it a plan has.
+# What is left out in turn, and how much of it a plan has; actors first, as not everybody may leave them out.
 STAGES: tuple[tuple[Leave, Callable[[Plan], int]], ...] = (
     (without_actors, lambda plan: len(plan.actors)),
     (without_pieces, lambda plan: len(plan.pieces)),

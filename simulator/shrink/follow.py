@@ -28,12 +28,17 @@ if TYPE_CHECKING:
 class Follow:
     """Follow `plan`.
 
+    Args:
+        plan: what to follow.
+        everybody: whether those who are not in it go on, too, when it is used up.
+
     Attributes:
         names: of the actors of the run that was begun last, in their order.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, everybody: bool = False) -> None:
         self._plan = plan
+        self._everybody = everybody
         self._takes_part = frozenset(plan.actors)
         self.names: tuple[str, ...] = ()
 
@@ -95,7 +100,7 @@ class Follow:
 
     def _afterwards(self, enabled: Sequence[Actor], current: Actor) -> Actor:
         """Who moves when the plan is used up."""
-        left = [actor for actor in enabled if actor.name in self._takes_part]
+        left = [actor for actor in enabled if self._everybody or actor.name in self._takes_part]
         if not left:
             strike(enabled[0], KILL)
             return enabled[0]

@@ -140,6 +140,7 @@ async def shrink(
     *,
     keep: Keep | None = None,
     quick: Subject | None = None,
+    everybody: bool = False,
     limits: Limits | None = None,
     state: State | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -150,7 +151,9 @@ async def shrink(
         subject: what was run.
         trial: the run that fails.
         keep: what a smaller run has to show; None: the most telling of what this one shows (`keep_of`).
-        quick: makes the same storms in less time, and leaves out what comes after them; used if that is not what fails.
+        quick: makes the same storms in less time, without what comes after them; used unless that is what fails.
+        everybody: whether all actors take part in the small run as well: for failures that the mere absence of one would
+            show, as with an oracle that misses what it should have left.
         limits: how long to try; 60 runs and 5 s if not given.
         state: of an earlier call, to go on from.
         clock: monotonic seconds.
@@ -163,6 +166,7 @@ async def shrink(
         subject,
         state or State(trial),
         quick=quick,
+        everybody=everybody,
         keep=keep,
         limits=limits or Limits(),
         clock=clock,
@@ -184,6 +188,7 @@ class _Shrinking:
         state: State,
         *,
         quick: Subject | None,
+        everybody: bool,
         keep: Keep,
         limits: Limits,
         clock: Callable[[], float],
@@ -192,6 +197,7 @@ class _Shrinking:
         self._subject = subject
         self._quick = quick
         self._quick_tells = False
+        self._everybody = everybody
         self._keep = keep
         self._limits = limits
         self._clock = clock
@@ -240,9 +246,9 @@ class _Shrinking:
             if await self._accepts(guess):
                 break
         else:
-            for cause, failed in falls:
+            for cause, failed in falls if not self._everybody else ():
                 await self._accepts(self._plan.only({steps[cause][0], steps[failed][0]}))
-        for leave, count in STAGES:
+        for leave, count in STAGES[self._everybody :]:
             await self._pull()
             await self._leave_out(leave, count)
         return self._best is not before
@@ -307,14 +313,14 @@ class _Shrinking:
         if self._replays and (self._replays >= self._limits.replays or seconds >= self._limits.budget_seconds):
             raise _Spent
         self._replays += 1
-        follow = Follow(plan)
+        follow = Follow(plan, everybody=self._everybody)
         seed = self._best.seed if seed is None else seed
         trial = await (self._quick or self._subject).trial(seed, strategy=follow)
         self._names = follow.names
         if self._quick is not None and not self._quick_tells:
             self._quick_tells = self._keep(trial)
             if not self._quick_tells:
-                trial = await self._subject.trial(seed, strategy=Follow(plan))
+                trial = await self._subject.trial(seed, strategy=Follow(plan, everybody=self._everybody))
                 if self._keep(trial):
                     # It shows only in what the quick ones leave out.
                     self._quick = None

@@ -10,7 +10,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from benchmarks import first_poison, gate, growth, samplers, small
+from benchmarks import first_poison, gate, growth, samplers, shrinking, small
 from benchmarks.__main__ import ROUNDS, main
 
 
@@ -99,3 +99,13 @@ def test_how_many_runs_are_enough():
         <= samplers.FALSE_ALARM_MAX
         < (1 - 0.01) ** (samplers.enough(10, 1000) - 1)
     )
+
+
+@pytest.mark.slow
+def test_shrinking_tells_what_is_left(console, ground, monkeypatch):
+    monkeypatch.setattr(shrinking, "SCENARIO", "issue-3515-small")
+    shrinking.run(console, ground, 2)
+    told = text(console)
+    assert all(heading in told for heading in shrinking.ROWS)
+    assert "2 failing seeds of issue-3515-small" in told
+    assert "nothing left to try        │ 2 of 2" in told

@@ -175,6 +175,25 @@ def test_other_peoples_actors_shrink_too(tmp_path):
     waits(check)
 
 
+def test_everybody_takes_part_if_that_is_asked_for(tmp_path):
+    def oracle(cache, arena):
+        import os
+
+        return failed(cache, arena) or (["nothing there"] if not os.path.exists(f"{cache}/entry") else [])
+
+    functions = {"alice": checks_then_writes, "bob": checks_then_writes, "carol": wanders}
+    subject = ToySubject(tmp_path / "toys", functions, oracle)
+
+    async def check():
+        trial = await failing(subject)
+        shrunk = await shrink(subject, trial, everybody=True, limits=FREELY)
+        assert (shrunk.kept, shrunk.after.actors, shrunk.after.turns) == ("FileExistsError", 3, 4)
+        assert "-" not in shrunk.segments
+        assert shrunk.complete
+
+    waits(check)
+
+
 def test_a_kill_that_is_not_needed_is_dropped_and_one_that_is_stays(tmp_path):
     from simulator.engine.faults import parse_fault
 
