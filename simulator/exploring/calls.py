@@ -164,7 +164,7 @@ async def _explore(plan: Plan, search: Search, pause: Callable[[], Awaitable[obj
             return Explored(found, notes, "", "", "")
         first = found.violations[0].violation
         keep = SameViolation(first.signature, first.sentence)
-        small = (await shrink(subject, trials[0], keep=keep)).trial
+        small = (await shrink(subject, trials[0], keep=keep, everybody=True)).trial
         why = await explain_by_swap(subject, small, keep=keep)
     return Explored(found, notes, _story(subject, small), why.sentence if why.swaps else "", plan.line(small.token))
 

@@ -152,8 +152,8 @@ async def shrink(
         trial: the run that fails.
         keep: what a smaller run has to show; None: the most telling of what this one shows (`keep_of`).
         quick: makes the same storms in less time, without what comes after them; used unless that is what fails.
-        everybody: whether all actors take part in the small run as well: for failures that the mere absence of one would
-            show, as with an oracle that misses what it should have left.
+        everybody: whether all actors take part in the small run as well: for failures that the mere absence of one
+            would show, as with an oracle that misses what it should have left.
         limits: how long to try; 60 runs and 5 s if not given.
         state: of an earlier call, to go on from.
         clock: monotonic seconds.
