@@ -16,7 +16,16 @@ from simulator.ground.confined import ENDING_SIGNALS, confine, require_permissio
 from simulator.ground.sandbox import default_parent
 
 # Each with its rounds: together some minutes on an idle machine.
-ROUNDS = {"gate": 9, "small": 5, "growth": 1, "cleaner": 5, "first_poison": 1, "samplers": 1, "peers": 3}
+ROUNDS = {
+    "gate": 9,
+    "small": 5,
+    "growth": 1,
+    "cleaner": 5,
+    "first_poison": 1,
+    "samplers": 1,
+    "shrinking": 25,
+    "peers": 3,
+}
 # Those that can put their tables into a page.
 WRITTEN = ("cleaner", "samplers")
 # Of what nobody looks at in a terminal.

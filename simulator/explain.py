@@ -111,7 +111,9 @@ def _tell(steps: Sequence[RawStep], poison: int, retry: int | None) -> Story:
         told[retry] = f"gives up: {stat.filemode(_mode(steps[poison]))} stays"
     for at in _victims(steps, poison, path, remover):
         told[at] = "locked out"
-    lines = tuple(_line(steps, at, path, note) for at, note in sorted(told.items()))
+    # Everything happens in or at the poisoned directory: its own name is enough.
+    above = path.rpartition("/")[0]
+    lines = tuple(line_of(steps, at, above, note) for at, note in sorted(told.items()))
     return Story(path, steps[poison][5] or 0, lines)
 
 
@@ -165,11 +167,17 @@ def _victims(steps: Sequence[RawStep], poison: int, path: str, remover: str) -> 
     return list(seen.values())
 
 
-def _line(steps: Sequence[RawStep], at: int, poisoned: str, note: str) -> Line:
+def line_of(steps: Sequence[RawStep], at: int, above: str, note: str) -> Line:
+    """A step as a line.
+
+    Args:
+        steps: of a storm.
+        at: which, from 0.
+        above: a directory that needs no telling; empty for none.
+        note: what it means.
+    """
     actor, _, operation, path, _, mode, error, detail, _ = steps[at]
-    # Everything happens in or at the poisoned directory: its own name is enough.
-    top = poisoned.rpartition("/")[0]
-    text = f"{_WORDS.get(operation, operation)} {path.removeprefix(top + '/') if top else path}"
+    text = f"{_WORDS.get(operation, operation)} {path.removeprefix(above + '/') if above else path}"
     if mode is not None and operation == "chmod":
         text += f" {mode_digits(mode)}"
     result = errno_name(error) or "ok"

@@ -10,13 +10,14 @@ from simulator.actors.cleaners import CLEANERS
 from simulator.actors.interpreter import PYTHON_VERSION
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.engine.trace import fingerprint
-from simulator.schedule import format_segments, segments_of
-from simulator.token import Token
+from simulator.scenario import Schedule
+from simulator.schedule import compact, format_segments
+from simulator.token import Token, token_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.engine.trace import RawStep
+    from simulator.engine.trace import Fingerprint, RawStep
     from simulator.outcome import RunReport
     from simulator.scenario import Scenario
 
@@ -29,11 +30,21 @@ def token_of(scenario: Scenario, report: RunReport, *, scheduled: bool = False) 
         report: what came of it, with all its steps.
         scheduled: whether a search said who moves when, so that no seed says it.
     """
+    segments = scenario.schedule.segments
     if scheduled:
-        segments = format_segments(segments_of(report.rounds[0][: report.storm_steps]))
-        scenario = replace(scenario, schedule=replace(scenario.schedule, strategy="replay", segments=segments))
-    trace = fingerprint(storm_once(report.rounds, report.storm_steps))
-    return Token(scenario.name, scenario_digest(scenario), report.seed, scenario.schedule.segments, trace)
+        segments = format_segments(compact(report.rounds[0][: report.storm_steps], report.actors))
+    digest = unscheduled_digest(scenario, segments)
+    return token_for(scenario.name, digest, report.seed, segments, trace_of(report))
+
+
+def trace_of(report: RunReport) -> Fingerprint:
+    """The fingerprint of all that happened in a run."""
+    return fingerprint(storm_once(report.rounds, report.storm_steps))
+
+
+def unscheduled_digest(scenario: Scenario, segments: str) -> str:
+    """The scenario's digest for a token; where segments say who moves, no strategy has a say."""
+    return scenario_digest(replace(scenario, schedule=Schedule("replay")) if segments else scenario)
 
 
 def storm_once(rounds: Sequence[Sequence[RawStep]], storm_steps: int) -> list[RawStep]:

@@ -45,7 +45,7 @@ from simulator.errors import (
 from simulator.ground.stage import CACHE, Stage
 from simulator.hosts.bare import BareHost
 from simulator.hosts.trio_host import TrioHost
-from simulator.identity import token_of
+from simulator.identity import token_of, trace_of
 from simulator.oracles import BUILD_HURT, CLEANER_ORACLES, STORM_ORACLES
 from simulator.oracles.asking import ask
 from simulator.oracles.base import CleanerEvidence, StormEvidence
@@ -238,6 +238,7 @@ class _Run:
         self._builds: tuple[BuildOutcome, ...] = ()
         self._residue = Residue(0, 0, (), ())
         self._struck: set[str] = set()
+        self._actors: tuple[str, ...] = ()
         self._faults = faults_of_storm(scenario, seed)
         self._raised: Raised | None = None
         self._evidence: StormEvidence | None = None
@@ -298,6 +299,7 @@ class _Run:
             observer.storm_ends(current.number, outcomes, residue, current.stage.cache)
         if current.number == 1:
             self._storm = list(current.steps)
+            self._actors = tuple(party.actor.name for party in parties)
             self._builds, self._residue = outcomes, residue
             locks = left_locks(gate, current.stage.cache)
             evidence = StormEvidence(
@@ -443,6 +445,7 @@ class _Run:
             empty=emptied(scenario, self._cleaners),
             violations=judged(scenario, self._violations),
             rounds=rounds,
+            actors=self._actors,
             storm_steps=len(self._storm),
             idle_faults=tuple(str(fault) for fault in scenario.faults if str(fault) not in self._struck),
         )
@@ -451,7 +454,7 @@ class _Run:
         token = token_of(scenario, report, scheduled=self._given)
         if self._raised is not None:
             raise OracleError(self._raised.oracle, self._raised.error, str(token)) from self._raised.error
-        return replace(report, token=str(token), trace_digest=token.trace.digest)
+        return replace(report, token=str(token), trace_digest=trace_of(report).digest)
 
 
 def _lacks(step: RawStep) -> MachineError:

@@ -182,9 +182,10 @@ class Violation:
 class RunReport:
     """One run, all its rounds.
 
-    `rounds` holds the steps of each: `storm_steps` of the storm, then the cleaner's. `idle_faults` are those of the
-    scenario that did not strike: their actor ended before, or takes no part. `tool` made the installs of a real run,
-    which has neither token nor digest nor steps nor switches; it is None of a simulated one.
+    `rounds` holds the steps of each: `storm_steps` of the storm, by `actors` (in their order), then the cleaner's.
+    `idle_faults` are those of the scenario that did not strike: their actor ended before, or takes no part. `tool`
+    made the installs of a real run, which has neither token nor digest nor steps nor switches; it is None of a
+    simulated one.
     """
 
     scenario: str
@@ -200,6 +201,7 @@ class RunReport:
     violations: tuple[Violation, ...]
     rounds: Sequence[Sequence[RawStep]] = field(repr=False, default=())
     storm_steps: int = 0
+    actors: tuple[str, ...] = ()
     idle_faults: tuple[str, ...] = ()
     tool: str | None = None
 

@@ -21,6 +21,7 @@ from simulator.cli.parameters import (
     sandbox_option,
     watchdog_option,
 )
+from simulator.cli.saving import open_save, save_schedules
 from simulator.cli.signals import Interruption
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ _BUDGET_SECONDS = 60.0
     strategies="sticky, random, pct, pos, portfolio; or dpor: all schedules, but for the order of independent steps."
 )
 @sandbox_option()
+@click.option("--save", metavar="FILE", help="Write the schedule of each kind of violation to FILE, for `replay FILE`.")
 @watchdog_option()
 @json_option()
 @debug_option()
@@ -89,6 +91,7 @@ def command(
     checkpoint: str | None,
     overrides: Overrides,
     sandbox: str | None,
+    save: str | None,
     as_json: bool,
 ) -> int:
     """Run SCENARIO under many schedules, and list the outcomes that there are.
@@ -113,6 +116,7 @@ def command(
             resolved = resolve(scenario, overrides)
             if not systematic:
                 check_explorable(resolved.schedule.strategy)
+            save_file = open_save(save)
         go_on_confined(interruption)
         parent = prepare_ground(sandbox, resolved.builds)
         limits = Limits(schedules or (ENDLESS if systematic else _SCHEDULES), budget or _BUDGET_SECONDS)
@@ -133,6 +137,9 @@ def command(
             found = play(parent, interruption, 0.0, None, search if systematic else draw)
         finally:
             progress.clear()
+        save_schedules(
+            save_file, resolved.name, [(item.violation.signature, item.shown.token) for item in found.violations]
+        )
         if as_json and not interruption():
             print_document({"schema": "cachestorm/explore/1", **found.document()})
         elif not as_json:

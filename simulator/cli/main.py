@@ -33,6 +33,7 @@ _COMMANDS = {
     "run": "simulator.cli.run",
     "explore": "simulator.cli.explore",
     "replay": "simulator.cli.replay",
+    "shrink": "simulator.cli.shrink",
     "clean": "simulator.cli.clean",
     "audit": "simulator.cli.audit",
     "torture": "simulator.cli.torture",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simulator.explain import Story
     from simulator.outcome import RunReport
     from simulator.scenario import Scenario
+    from simulator.swap import Explanation
     from simulator.token import Token
 
 # Wide enough for a story in a JSON document; a terminal says how wide it is.
@@ -36,7 +37,9 @@ _STORY_WIDTH = 100
 )
 @click.argument("token", metavar="TOKEN|FILE")
 @click.option("--times", type=click.IntRange(min=1), default=1, metavar="N", help="Play it N times; all must agree.")
-@click.option("--explain", is_flag=True, help="Tell the story of the first poisoning.")
+@click.option(
+    "--explain", is_flag=True, help="Tell the story of the first poisoning, and which two steps must not swap."
+)
 @click.option(
     "--against", metavar="TRACE", help="Compare with a file of `run --trace`; name the first step that differs."
 )
@@ -59,7 +62,9 @@ def command(
     pace: float,
     as_json: bool,
 ) -> int:
-    """Play the run of TOKEN again; FILE holds a token or the document of `run --json`, - is standard input.
+    """Play the run of TOKEN again; FILE holds a token, the document of `run --json`, or the schedules of `--save`.
+
+    - is standard input.
 
     The options of the run (they are in its replay line) must be given again; the token says whether they are the
     right ones. Exit 1 when a violation was reproduced, tolerated or not; 0 when there is none; 2 when the replay
@@ -69,18 +74,27 @@ def command(
         from simulator.cli.ground import go_on_confined, prepare_ground  # noqa: PLC0415
         from simulator.cli.run import view_for  # noqa: PLC0415
         from simulator.cli.running import play  # noqa: PLC0415
-        from simulator.cli.tokens import read_token, read_trace  # noqa: PLC0415
+        from simulator.cli.tokens import read_tokens, read_trace  # noqa: PLC0415
 
         with interruption.at_once():
-            wanted = read_token(token)
-            resolved = scenario_of(wanted, scenario, overrides)
+            wanted = read_tokens(token)
+            resolved = [scenario_of(one, scenario, overrides) for one in wanted]
+            if against is not None and len(wanted) > 1:
+                raise click.UsageError(f"--against '{against}' is of one run, and '{token}' holds {len(wanted)}")
             recorded = None if against is None else read_trace(against)
         go_on_confined(interruption)
-        parent = prepare_ground(sandbox, resolved.builds)
-        script = _Replay(resolved, overrides, wanted, times=times, explain=explain, as_json=as_json)
+        parent = prepare_ground(sandbox, max(one.builds for one in resolved))
+        scripts = [
+            _Replay(one, overrides, known, times=times, explain=explain, as_json=as_json)
+            for one, known in zip(resolved, wanted, strict=True)
+        ]
         if recorded is not None and against is not None:
-            script.recorded = (recorded, against)
-        return play(parent, interruption, pace, view_for(as_json=as_json), script.script)
+            scripts[0].recorded = (recorded, against)
+
+        async def play_each(runner: Runner) -> int:
+            return max([await script.script(runner) for script in scripts])
+
+        return play(parent, interruption, pace, view_for(as_json=as_json), play_each)
 
 
 def scenario_of(token: Token, name_or_file: str | None, overrides: Overrides) -> Scenario:
@@ -92,8 +106,9 @@ def scenario_of(token: Token, name_or_file: str | None, overrides: Overrides) ->
     """
     from simulator.cli.scenarios import resolve  # noqa: PLC0415
     from simulator.errors import BadInputError, DivergenceError  # noqa: PLC0415
-    from simulator.identity import scenario_digest  # noqa: PLC0415
+    from simulator.identity import scenario_digest, unscheduled_digest  # noqa: PLC0415
     from simulator.scenario_file import scenario_files  # noqa: PLC0415
+    from simulator.token import LONG  # noqa: PLC0415
 
     if name_or_file is None and token.scenario not in scenario_files():
         raise BadInputError(
@@ -103,9 +118,12 @@ def scenario_of(token: Token, name_or_file: str | None, overrides: Overrides) ->
             " --scenario",
         )
     scenario = resolve(name_or_file or token.scenario, overrides)
+    found = token.digest_of(unscheduled_digest(scenario, token.segments))
     if token.segments:
         scenario = replace(scenario, schedule=replace(scenario.schedule, strategy="replay", segments=token.segments))
-    found = scenario_digest(scenario)
+    if token.form == LONG:
+        # Which covers the schedule and its parameters.
+        found = scenario_digest(scenario)
     if found != token.scenario_digest:
         raise DivergenceError(
             "divergence",
@@ -129,10 +147,13 @@ class _Replay:
         self._times = times
         self._explain = explain
         self._as_json = as_json
+        self._swap: Explanation | None = None
         self.recorded: tuple[list[dict[str, object]], str] | None = None
 
     async def script(self, runner: Runner) -> int:
         violated = False
+        if self._explain:
+            self._swap = await runner.explain(self._scenario, self._token.seed)
         for number in range(1, self._times + 1):
             report = await runner.run(self._scenario, self._token.seed, quiet=number > 1)
             self._check(report)
@@ -142,35 +163,25 @@ class _Replay:
 
     def _check(self, report: RunReport) -> None:
         """The trace first, if there is one to compare with: it knows which step."""
-        from simulator.cli.tokens import compare_with_trace  # noqa: PLC0415
-        from simulator.engine.trace import where_it_parts  # noqa: PLC0415
-        from simulator.errors import DivergenceError  # noqa: PLC0415
-        from simulator.identity import storm_once  # noqa: PLC0415
+        from simulator.cli.tokens import check_trace, compare_with_trace  # noqa: PLC0415
 
         if self.recorded is not None:
             compare_with_trace(report, *self.recorded)
-        recorded = self._token.trace
-        if report.trace_digest != recorded.digest:
-            first, last = where_it_parts(storm_once(report.rounds, report.storm_steps), recorded)
-            raise DivergenceError(
-                "divergence",
-                str(self._token),
-                f"the replay parts from the token's run between steps {first:,} and {last:,} of {recorded.steps:,}: the"
-                " scenario is the same, so this machine (kernel, file system) or this build of cachestorm answers"
-                " otherwise there; for the very step, give the other run's trace (`run --trace FILE`) with --against",
-            )
+        check_trace(report, self._token)
 
     def _print(self, report: RunReport, number: int) -> None:
         from simulator.explain import explain_poisoning  # noqa: PLC0415
         from simulator.report.story import render_story  # noqa: PLC0415
+        from simulator.report.swap import swap_document  # noqa: PLC0415
 
         story: Story | None = None
         if self._explain and report.rounds:
             story = explain_poisoning(report.rounds[0])
         if self._as_json:
-            document = {**report.document(), "schema": "cachestorm/replay/1"}
+            document = {**report.document(), "schema": "cachestorm/replay/1", "token": str(self._token)}
             if self._explain:
                 document["story"] = None if story is None else render_story(story, _STORY_WIDTH).splitlines()
+                document["swap"] = None if self._swap is None else swap_document(self._swap, _STORY_WIDTH)
             print_document(document)
             return
         if number > 1:
@@ -187,3 +198,4 @@ class _Replay:
         out.line(f"replayed: the same {report.steps:,} steps, digest {report.trace_digest}")
         if self._explain:
             out.story(story)
+            out.swap(self._swap)

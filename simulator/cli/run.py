@@ -20,6 +20,7 @@ from simulator.cli.parameters import (
     override_options,
     tool_options,
 )
+from simulator.cli.saving import open_save, save_schedules
 from simulator.cli.signals import Interruption
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 @ground_options()
 @tool_options()
 @click.option("--trace", metavar="FILE", help="Write every step to FILE as a line of JSON (one seed only).")
+@click.option("--save", metavar="FILE", help="Write the schedule to FILE, for `replay FILE` (one seed only).")
 @json_option()
 @debug_option()
 def command(
@@ -67,6 +69,7 @@ def command(
     packages: str | None,
     keep_output: str | None,
     trace: str | None,
+    save: str | None,
     as_json: bool,
 ) -> int:
     """Run SCENARIO: installs side by side, the residue, each cleaner, the verdict.
@@ -78,6 +81,9 @@ def command(
         raise click.UsageError("--seed and --seeds exclude each other; give one of them")
     if trace is not None and seeds is not None:
         raise click.UsageError(f"--trace '{trace}' takes the steps of one seed; give --seed N in place of --seeds")
+    if save is not None and (seeds is not None or tool is not None):
+        other = "--seeds" if seeds is not None else "--tool"
+        raise click.UsageError(f"--save '{save}' takes the schedule of one simulated run; leave out {other}")
     _check_real(tool, {"--timeout": timeout, "--packages": packages, "--keep-output": keep_output}, pace, trace)
     with Interruption() as interruption:
         from simulator.cli.ground import go_on_confined, prepare_ground  # noqa: PLC0415
@@ -101,11 +107,12 @@ def command(
                 )
             # Opened while we may still do all that the user may.
             trace_file = None if trace is None else open_trace(trace)
+            save_file = open_save(save)
         go_on_confined(interruption)
         parent = prepare_ground(sandbox, resolved.builds, None if real is None else real.space_needed)
         runner = Runner if real is None else real.runner
         if seeds is None:
-            one = _One(resolved, overrides, DEFAULT_SEED if seed is None else seed, trace_file, as_json)
+            one = _One(resolved, overrides, DEFAULT_SEED if seed is None else seed, (trace_file, save_file), as_json)
             return play(parent, interruption, pace, view_for(as_json=as_json), one.script, runner=runner)
         many = _Many(resolved, seeds, until_violation, as_json)
         return play(parent, interruption, pace, None, many.script, runner=runner)
@@ -161,22 +168,37 @@ def write_trace(file: IO[str], report: RunReport) -> None:
         raise MachineError("trace", file.name, f"--trace '{file.name}' was not written: {error.strerror}") from error
 
 
+def save_run(file: IO[str], scenario: Scenario, report: RunReport) -> None:
+    """Write the schedule of a run, by who moved when and not by its seed."""
+    from simulator.identity import token_of  # noqa: PLC0415
+    from simulator.signature import signature  # noqa: PLC0415
+
+    save_schedules(file, scenario.name, [(signature(report), str(token_of(scenario, report, scheduled=True)))])
+
+
 class _One:
     """One seed: the whole report."""
 
     def __init__(
-        self, scenario: Scenario, overrides: Overrides, seed: int, trace_file: IO[str] | None, as_json: bool
+        self,
+        scenario: Scenario,
+        overrides: Overrides,
+        seed: int,
+        files: tuple[IO[str] | None, IO[str] | None],
+        as_json: bool,
     ) -> None:
         self._scenario = scenario
         self._overrides = overrides
         self._seed = seed
-        self._trace_file = trace_file
+        self._trace_file, self._save_file = files
         self._as_json = as_json
 
     async def script(self, runner: Runner) -> int:
         report = await runner.run(self._scenario, self._seed)
         if self._trace_file is not None:
             write_trace(self._trace_file, report)
+        if self._save_file is not None:
+            save_run(self._save_file, self._scenario, report)
         if self._as_json:
             print_document(report.document())
         else:

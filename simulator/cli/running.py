@@ -11,12 +11,16 @@ import trio
 
 from simulator.cli.output import note
 from simulator.cli.parameters import watchdog_seconds
+from simulator.cli.tokens import check_trace
 from simulator.ground.sandbox import Sandbox
 from simulator.orchestrator import Options, run
 from simulator.search.sampling import sample
 from simulator.search.subject import ScenarioSubject
 from simulator.search.systematic import Systematic, check_size
+from simulator.shrink.keep import keep_of, poisoned_in
+from simulator.shrink.shrinking import shrink
 from simulator.solo import solo
+from simulator.swap import explain_by_swap
 from simulator.watchdog import SECONDS
 from simulator.words import counted
 
@@ -36,6 +40,10 @@ if TYPE_CHECKING:
     from simulator.search import found as searching
     from simulator.search.limits import Limits
     from simulator.search.result import Exploration
+    from simulator.shrink.shrinking import Limits as ShrinkLimits
+    from simulator.shrink.shrinking import Shrunk
+    from simulator.swap import Explanation
+    from simulator.token import Token
 
 T = TypeVar("T")
 
@@ -171,6 +179,46 @@ class Runner:
             count_classes=count_classes,
             observer=observer,
         )
+
+    async def shrink(
+        self,
+        scenario: Scenario,
+        token: Token,
+        limits: ShrinkLimits,
+        *,
+        same_directory: bool = False,
+        signature: str | None = None,
+    ) -> Shrunk:
+        """A small run that fails as the one of `token` does, whose scenario (and schedule) it is.
+
+        Raises:
+            BadInputError: It does not fail, or not like that.
+            DivergenceError: It is another run here.
+            InterruptedRunError: A signal came.
+        """
+        subject = await self._subject(scenario)
+        try:
+            trial = await subject.trial(token.seed)
+            check_trace(trial.report, token)
+            keep = keep_of(trial, same_directory=same_directory, signature=signature)
+            return await shrink(subject, trial, keep=keep, quick=subject.storm_alone(), limits=limits)
+        except KeyboardInterrupt:
+            raise self._interruption.error() from None
+
+    async def explain(self, scenario: Scenario, seed: int) -> Explanation | None:
+        """Which two steps of a run must not swap; None if nothing is wrong with it.
+
+        Raises:
+            InterruptedRunError: A signal came.
+        """
+        subject = await self._subject(scenario)
+        try:
+            trial = await subject.trial(seed)
+            if not trial.violations and not poisoned_in(trial):
+                return None
+            return await explain_by_swap(subject, trial, quick=subject.storm_alone())
+        except KeyboardInterrupt:
+            raise self._interruption.error() from None
 
     async def search(
         self, scenario: Scenario, *, seed: int, kills: int, count_classes: bool, bounded: bool

@@ -16,6 +16,7 @@ from simulator.scenario import BUILDS_MAX
 from simulator.scenario_file import cache_lock_default, check_fault, load_scenario
 from simulator.strategies import SAMPLERS
 from simulator.strategies.pct import DEPTH_MAX
+from simulator.token import SHORT, parse_token
 
 if TYPE_CHECKING:
     from simulator.cli.overrides import Overrides
@@ -53,6 +54,10 @@ def resolve(name_or_file: str, overrides: Overrides) -> Scenario:
 
 def replay_line(token: str, scenario: Scenario, overrides: Overrides) -> str:
     """The command that plays a run again, ready for a shell."""
+    known = parse_token(token)
+    if known.segments and known.form == SHORT:
+        # No strategy has a say.
+        overrides = replace(overrides, strategy=None, depth=None)
     words = ["cachestorm", "replay", token]
     if scenario.origin != scenario.name:
         words += ["--scenario", scenario.origin]

@@ -7,9 +7,11 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from simulator.engine.trace import json_lines
+from simulator.cli.saving import SCHEMA
+from simulator.engine.trace import json_lines, where_it_parts
 from simulator.errors import BadInputError, DivergenceError
-from simulator.token import parse_token
+from simulator.identity import storm_once, trace_of
+from simulator.token import LONG, parse_token
 
 if TYPE_CHECKING:
     from simulator.outcome import RunReport
@@ -21,21 +23,35 @@ _COMPARED = ("round", "actor", "phase", "operation", "path", "target", "mode", "
 
 
 def read_token(given: str) -> Token:
-    """Read what the user gave; ``-`` is standard input.
+    """Read the one token that the user gave; ``-`` is standard input.
 
     Raises:
         BadInputError: It holds no token, or several.
     """
+    tokens = read_tokens(given)
+    if len(tokens) != 1:
+        raise BadInputError(
+            "bad-token", given, f"'{given}' holds {len(tokens)} schedules; give the token of one of them"
+        )
+    return tokens[0]
+
+
+def read_tokens(given: str) -> list[Token]:
+    """Read what the user gave: a token, a file with one, or one of `--save` with any number; ``-`` is standard input.
+
+    Raises:
+        BadInputError: It holds no token, or documents of several runs.
+    """
     if given == "-":
-        return _token_in(sys.stdin.read(_FILE_CHARACTERS_MAX), "standard input")
+        return _tokens_in(sys.stdin.read(_FILE_CHARACTERS_MAX), "standard input")
     if os.path.isfile(given):
-        return _token_in(_read(given, "bad-token"), given)
+        return _tokens_in(_read(given, "bad-token"), given)
     if "/" in given:
         raise BadInputError("bad-token", given, f"'{given}' is no file; give a token or a file with one")
-    return parse_token(given)
+    return [parse_token(given)]
 
 
-def _token_in(text: str, origin: str) -> Token:
+def _tokens_in(text: str, origin: str) -> list[Token]:
     lines = [line for line in text.splitlines() if line.strip()]
     documents = _documents(text, lines)
     if documents is None:
@@ -43,7 +59,9 @@ def _token_in(text: str, origin: str) -> Token:
             raise BadInputError(
                 "bad-token", origin, f"'{origin}' holds neither one token nor a document of `run --json`"
             )
-        return parse_token(lines[0])
+        return [parse_token(lines[0])]
+    if all(document.get("schema") == SCHEMA for document in documents):
+        return [parse_token(str(document.get("token"))) for document in documents]
     if len(documents) != 1:
         raise BadInputError(
             "bad-token", origin, f"'{origin}' holds {len(documents)} documents; give a file with one of them"
@@ -58,7 +76,7 @@ def _token_in(text: str, origin: str) -> Token:
         raise BadInputError(
             "bad-token", origin, f"the document in '{origin}' ({what}) has no token; give that of a run"
         )
-    return parse_token(token)
+    return [parse_token(token)]
 
 
 def _documents(text: str, lines: list[str]) -> list[dict[str, object]] | None:
@@ -100,6 +118,27 @@ def read_trace(path: str) -> list[dict[str, object]]:
     except ValueError as error:
         raise BadInputError("bad-trace", path, f"'{path}' is no trace: {error}") from error
     return steps
+
+
+def check_trace(report: RunReport, token: Token) -> None:
+    """Hold a run against what its token says of the recorded one.
+
+    Raises:
+        DivergenceError: They differ; it names roughly where, as far as the token tells.
+    """
+    if token.has_trace(trace_of(report)):
+        return
+    where = "somewhere, though its schedule could be followed"
+    if token.form == LONG:
+        first, last = where_it_parts(storm_once(report.rounds, report.storm_steps), token.trace)
+        where = f"between steps {first:,} and {last:,} of {token.trace.steps:,}"
+    raise DivergenceError(
+        "divergence",
+        str(token),
+        f"the replay parts from the token's run {where}: the scenario is the same, so this machine (kernel, file"
+        " system) or this build of cachestorm answers otherwise there; for the very step, give the other run's trace"
+        " (`run --trace FILE`) with --against",
+    )
 
 
 def compare_with_trace(report: RunReport, recorded: list[dict[str, object]], path: str) -> None:

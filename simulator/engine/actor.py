@@ -84,6 +84,8 @@ class Actor:
         settled: up to where the record was searched for its steps.
         pending: the call it waits with; only what the gate has seen, and None while it waits for an event.
         waits_for: the lock, when it is blocked.
+        waited: places in the record where it got a lock that it had none of, by a call that waits, had it to or not.
+        freed: places in the record where it gave up locks, with the path and kind of each.
         vain: the place in the record of its last attempt at a lock, by a call that waits, while another had it.
         killed: whether a fault did that.
         last_failure: its last step that failed.
@@ -94,8 +96,8 @@ class Actor:
     """
 
     __slots__ = (
-        "_phase", "copies", "dead", "descriptors", "faults", "grant", "index", "kept", "killed", "last_failure",
-        "locks", "name", "pending", "settled", "status", "steps", "vain", "waits_for",
+        "_phase", "copies", "dead", "descriptors", "faults", "freed", "grant", "index", "kept", "killed",
+        "last_failure", "locks", "name", "pending", "settled", "status", "steps", "vain", "waited", "waits_for",
     )  # fmt: skip
 
     def __init__(
@@ -119,6 +121,8 @@ class Actor:
         self.pending: Call | None = None
         self.waits_for: str | None = None
         self.vain = -1
+        self.waited: list[int] = []
+        self.freed: dict[int, dict[str, str]] = {}
         self.killed = killed
         self.last_failure: RawStep | None = None
         self.descriptors: dict[int, str] = {}

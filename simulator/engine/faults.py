@@ -156,6 +156,7 @@ class ActorFaults:
     _phase: str = ""
     _phase_start: int = 0
     _armed: list[Fault] = field(default_factory=list)
+    _repeated: list[Fault] = field(default_factory=list)
 
     @property
     def spent(self) -> bool:
@@ -163,8 +164,12 @@ class ActorFaults:
         return not (self.waiting or self._armed)
 
     def strike_next(self, fault: Fault) -> None:
-        """`fault` hits the next call that it can hit, wherever that is."""
-        self._armed.append(fault)
+        """`fault` hits the next call that it can hit, wherever that is.
+
+        One of the same kind that is due there as well is the same failure, not a second one.
+        """
+        self._armed.insert(0, fault)
+        self._repeated.append(fault)
 
     def call_off(self) -> None:
         """Nothing more happens."""
@@ -191,14 +196,29 @@ class ActorFaults:
                 self.waiting.remove(fault)
                 self._armed.append(fault)
         for fault in self._armed:
-            if _can_hit(fault, operation):
-                self._armed.remove(fault)
-                self.fired.append(fault)
+            if can_hit(fault, operation):
+                self._strike(fault)
                 return fault
         return None
 
+    def _strike(self, fault: Fault) -> None:
+        struck = [fault]
+        if fault in self._repeated:
+            # What a schedule repeats may be what the scenario, or the seed, has there anyhow.
+            self._repeated.remove(fault)
+            struck += [other for other in self._armed if other is not fault and _alike(other, fault)][:1]
+        for one in struck:
+            self._armed.remove(one)
+        self.fired += struck
 
-def _can_hit(fault: Fault, operation: str) -> bool:
+
+def _alike(one: Fault, other: Fault) -> bool:
+    """Whether they do the same to a call; of a short write nobody knows which errno it stands for."""
+    return one.when == other.when and (one.action == other.action or one.when == SHORT)
+
+
+def can_hit(fault: Fault, operation: str) -> bool:
+    """Whether a call of this kind can fail like that."""
     if fault.action not in ERRNO_OPERATIONS:
         return True
     if fault.when == SHORT:

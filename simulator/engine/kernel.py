@@ -341,11 +341,14 @@ class GatedKernel(Calls):
     def _make_blocking(self, call: Call) -> Any:
         while True:
             try:
-                return self._make(call)
+                result = self._make(call)
             except BlockingIOError:
                 self._actor.steps -= 1
                 self._waited()
                 self._suspend(self._gate.block(self._actor, call[1]))
+            else:
+                self._got()
+                return result
 
     def stand_still(self) -> None:
         """Wait until nobody else can move; no step."""
@@ -420,8 +423,11 @@ class AsyncGatedKernel(Calls):
     async def _make_blocking(self, call: Call) -> Any:
         while True:
             try:
-                return await self._make(call)
+                result = await self._make(call)
             except BlockingIOError:
                 self._actor.steps -= 1
                 self._waited()
                 await self._suspend(self._gate.block(self._actor, call[1]))
+            else:
+                self._got()
+                return result

@@ -76,6 +76,7 @@ class Stepper:
         self._paths = paths
         self._times = times
         self._record = gate.steps.append
+        self._fresh = False
         self._lost = False
 
     def at_hand(self) -> AtHand:
@@ -203,8 +204,10 @@ class Stepper:
         actor = self._actor
         for fd in actor.descriptors:
             REAL.close(fd)
-        locks = {held.path: None for held in actor.locks.values()}
+        locks = {held.path: held.kind for held in actor.locks.values()}
         end = (actor.name, actor.phase, operation, ".", None, None, None, len(actor.descriptors), None)
+        if locks:
+            actor.freed[len(self._gate.steps)] = locks
         if operation == KILL:
             self._record(end)
         elif actor.descriptors and self._gate.stopped is None:
@@ -238,6 +241,7 @@ class Stepper:
         if actor.locks:
             lock = actor.locks.pop(fd, None)
             if lock is not None:
+                actor.freed[len(self._gate.steps)] = {lock.path: lock.kind}
                 self._gate.release(lock.path)
         return result, None
 
@@ -299,12 +303,19 @@ class Stepper:
             # It changed nothing. One that lost a lock did.
             self._actor.vain = len(self._gate.steps) - 1
 
+    def _got(self) -> None:
+        """The last step got a lock, by a call that waits for it. To convert one is never only to wait."""
+        if self._fresh:
+            self._actor.waited.append(len(self._gate.steps) - 1)
+
     def _locked(self, path: str, target: str | None, arguments: tuple[Any, ...], result: None) -> tuple[None, object]:
         fd = arguments[0]
         actor, kind = self._actor, target or ""
         held = actor.locks.get(fd)
+        self._fresh = held is None
         if kind == UNLOCK:
             if held is not None:
+                actor.freed[len(self._gate.steps)] = {held.path: held.kind}
                 self._gate.drop(held)
             return result, None
         if held is None:

@@ -15,6 +15,9 @@ READ = "read"
 ADD = "add"
 WRITE = "write"
 
+# The part of the file system that decides who can move.
+LOCK = "lock"
+
 # Which part, of which object, under which name (empty but for entries).
 Key = tuple[str, int, str]
 Footprint = dict[Key, str]
@@ -54,7 +57,7 @@ def meta(number: int) -> Key:
 
 def lock(number: int) -> Key:
     """Who holds the flock on it."""
-    return ("lock", number, "")
+    return (LOCK, number, "")
 
 
 def join(footprint: Footprint, key: Key, kind: str) -> None:

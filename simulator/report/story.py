@@ -6,7 +6,9 @@ import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulator.explain import Story
+    from collections.abc import Sequence
+
+    from simulator.explain import Line, Story
 
 _STEP_WIDTH = 7
 # Between a cell and its note.
@@ -25,21 +27,32 @@ def story_rows(story: Story, width: int) -> list[tuple[str, str]]:
         story: what to tell.
         width: of the terminal.
     """
-    actors = story.actors
-    cells = [(actors.index(line.actor), f"{line.text} -> {line.result}") for line in story.lines]
-    notes = max(len(line.note) for line in story.lines)
-    shift = _shift(cells, actors, width, notes + _GAP)
     remover, intruder = story.culprits
     caption = f"{remover} was removing {story.path} while {intruder} was still building in it."
     told = [*textwrap.wrap(caption, width, break_long_words=False, break_on_hyphens=False), ""]
-    told.append(f"{'step':>{_STEP_WIDTH - 2}}  " + "".join(actor.ljust(shift) for actor in actors).rstrip())
+    return [*((line, "") for line in told), *columns(story.lines, width)]
+
+
+def columns(lines: Sequence[Line], width: int, actors: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Steps in a column an actor, below a line with their names; in two parts as `story_rows`.
+
+    Args:
+        lines: the steps.
+        width: of the terminal.
+        actors: in which order they stand; that of their appearance if not given.
+    """
+    actors = actors or tuple(dict.fromkeys(line.actor for line in lines))
+    cells = [(actors.index(line.actor), f"{line.text} -> {line.result}") for line in lines]
+    notes = max(len(line.note) for line in lines)
+    shift = _shift(cells, actors, width, notes + _GAP)
+    header = f"{'step':>{_STEP_WIDTH - 2}}  " + "".join(actor.ljust(shift) for actor in actors).rstrip()
     rows = [
         f"{line.step:>{_STEP_WIDTH - 2}}  {' ' * (shift * place)}{cell}"
-        for line, (place, cell) in zip(story.lines, cells, strict=True)
+        for line, (place, cell) in zip(lines, cells, strict=True)
     ]
     margin = min(width - notes, max(map(len, rows)) + _GAP)
-    beside = [_beside(row, line.note, margin, width) for row, line in zip(rows, story.lines, strict=True)]
-    return [*((line, "") for line in told), *zip(rows, beside, strict=True)]
+    beside = [_beside(row, line.note, margin, width) for row, line in zip(rows, lines, strict=True)]
+    return [(header, ""), *zip(rows, beside, strict=True)]
 
 
 def _shift(cells: list[tuple[int, str]], actors: tuple[str, ...], width: int, beside: int) -> int:
@@ -59,4 +72,6 @@ def _shift(cells: list[tuple[int, str]], actors: tuple[str, ...], width: int, be
 def _beside(row: str, note: str, margin: int, width: int) -> str:
     """A note at the margin, or as near to it as it fits; nothing where it does not."""
     start = max(margin, len(row) + _GAP)
+    if not note:
+        return ""
     return " " * (start - len(row)) + note if start + len(note) <= width else ""

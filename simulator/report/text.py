@@ -18,6 +18,7 @@ from cache_core.errors import shown
 from simulator.engine.trace import errno_name
 from simulator.outcome import FAILED, KILLED, OK
 from simulator.report.story import story_rows
+from simulator.report.swap import swap_rows
 from simulator.tools.failures import EXIT, TIMEOUT
 from simulator.words import files_and_directories
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from simulator.explain import Story
     from simulator.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport, Violation
     from simulator.scenario import Scenario
+    from simulator.swap import Explanation
 
 _STYLES = {OK: "green", FAILED: "red", KILLED: "magenta"}
 # A file or an issue takes wider lines than the 80 columns of a terminal that nobody knows.
@@ -146,6 +148,16 @@ class Report:
             return
         self.line("the story of the first poisoning", "bold")
         for row, note in story_rows(story, self.width):
+            self.line(shown(row), aside=note)
+
+    def swap(self, explanation: Explanation | None) -> None:
+        """What must not swap."""
+        self.line()
+        if explanation is None:
+            self.line("no violation and no poisoned directory: there is nothing that must not swap")
+            return
+        self.line("what must not swap", "bold")
+        for row, note in swap_rows(explanation, self.width):
             self.line(shown(row), aside=note)
 
     def whole(self, report: RunReport, scenario: Scenario, replay: str) -> None:

@@ -9,7 +9,7 @@ would do is known, since it did it: sleep sets keep footprints of what was execu
 Source: Abdulla, Aronsson, Jonsson, Sagonas, "Optimal dynamic partial order reduction" (POPL 2014), algorithm 1 (source
 DPOR). Deviations: races are looked for after a run, not on the way; a race whose reversal begins with a sleeping actor
 adds nothing (all that follows from it has been seen); adds commute besides reads (`simulator.exploration.keys`); a call
-that waits for a lock is disabled while another has it, and when it is tried in vain, it races with what took the lock.
+that waits for a lock is disabled while another has it; tried in vain, or in time, it races with what took the lock.
 
 Guarantee: one run, at least, of each class of storms (`simulator.exploration.classes`) that the subject has under
 the faults it is given, as far as the relation of independence holds. Rests on that, and on runs that repeat when their
@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 
 from simulator.engine.actor import BLOCKED, ENABLED
 from simulator.errors import InternalError
-from simulator.exploration.keys import conflict
+from simulator.exploration.keys import LOCK, conflict
 from simulator.search.races import Order
-from simulator.search.transitions import Transitions
+from simulator.search.transitions import Transition, Transitions
 from simulator.strategies.base import FOR_EVER
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from simulator.engine.trace import RawStep
     from simulator.exploration.keys import Footprint
     from simulator.exploration.start import Start
+    from simulator.search.transitions import Vain
 
 
 @dataclass(slots=True)
@@ -114,9 +115,11 @@ class Dpor:
         if at == len(self.path):
             self.path.append(Node(self._asleep(at)))
         node = self.path[at]
-        if self._last_choice == (at, node.actor) and node.actor is not None:
+        again = node.actor if self._last_choice == (at, node.actor) else None
+        # Whoever was woken from a lock that it waited for comes once more before it makes the step.
+        if again is not None and self._actors[again].status != ENABLED:
             # It has ended without a step, or waits for a lock.
-            node.disabled.add(node.actor)
+            node.disabled.add(again)
             node.actor = None
         if node.actor is None:
             node.actor = _pick(node, enabled, current)
@@ -138,14 +141,14 @@ class Dpor:
         self._wake(self._catch_up(), everybody=True)
         order = Order(len(self._actors))
         attempts = list(reversed(self.transitions.vain))
-        for place, (actor, footprint) in enumerate(self.transitions.made):
+        for place, made in enumerate(self.transitions.made):
             while attempts and attempts[-1].at == place:
-                self._branch(order, attempts[-1].actor, attempts.pop().footprint)
+                self._branch(order, attempts.pop())
             if place >= self.branched_at:
-                self._branch(order, actor, footprint)
-            order.add(actor, footprint)
+                self._branch(order, made)
+            order.add(made.actor, made.footprint)
         while attempts:
-            self._branch(order, attempts[-1].actor, attempts.pop().footprint)
+            self._branch(order, attempts.pop())
 
     @property
     def names(self) -> list[str]:
@@ -190,7 +193,7 @@ class Dpor:
         made, before = self.transitions.made, self._made
         self._made = self.transitions.catch_up()
         for place in range(before, self._made):
-            actor, footprint = made[place]
+            actor, footprint = made[place].actor, made[place].footprint
             if place == len(self.path):
                 self.path.append(Node(self._asleep(place)))
             node = self.path[place]
@@ -227,12 +230,35 @@ class Dpor:
                     node.disabled.add(who)
                 del self._waiting[who]
 
-    def _branch(self, order: Order, actor: int, footprint: Footprint) -> None:
-        """Where a transition raced with an earlier one, it is to come first another time."""
-        for race in order.races(actor, footprint):
+    def _branch(self, order: Order, made: Transition | Vain) -> None:
+        """Where a transition raced with an earlier one, it is to come first another time.
+
+        A call that waits for a lock is disabled until whoever held the lock has given it up, so it cannot come before
+        that; it races with what took the lock.
+        """
+        for found in order.races(made.actor, made.footprint):
+            taken = self._taken(found.first, made) if isinstance(made, Transition) else None
+            race = found if taken is None else order.reversal(taken, made.actor, made.footprint)
+            if race is None:
+                continue
             node = self.path[race.first]
-            if actor not in node.disabled and not node.covers(race.initials):
-                node.todo.add(actor if actor in race.initials else min(race.initials))
+            if made.actor not in node.disabled and not node.covers(race.initials):
+                node.todo.add(made.actor if made.actor in race.initials else min(race.initials))
+
+    def _taken(self, freed: int, got: Transition) -> int | None:
+        """Where a lock was taken that `got` had to wait for until it was given up at a place; None if it had not."""
+        made = self.transitions.made
+        if not got.let_go(made[freed]):
+            return None
+        before = range(freed - 1, -1, -1)
+        mine = (place for place in before if made[place].actor == made[freed].actor)
+        taken = next((place for place in mine if _shares_a_lock(made[place].footprint, got.footprint)), None)
+        # If it had given the lock up before, it got it with a descriptor.
+        return None if taken is None or got.let_go(made[taken]) else taken
+
+
+def _shares_a_lock(one: Footprint, other: Footprint) -> bool:
+    return any(key[0] == LOCK for key in one.keys() & other.keys())
 
 
 def _pick(node: Node, enabled: Sequence[Actor], current: Actor) -> int | None:

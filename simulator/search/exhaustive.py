@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulator.engine.actor import ENABLED
 from simulator.search.transitions import Transitions
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class Exhaustive:
         if at == len(self._path):
             self._path.append([actor.index for actor in enabled])
         waiting = self._path[at]
-        if waiting and self._last_choice == (at, waiting[-1]):
+        again = waiting and self._last_choice == (at, waiting[-1])
+        # Whoever was woken from a lock that it waited for comes once more before it makes the step.
+        if again and self._actors[waiting[-1]].status != ENABLED:
             # It has ended without a step, or waits for a lock.
             waiting.pop()
         if not waiting:

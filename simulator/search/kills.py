@@ -3,7 +3,8 @@
 A kill is local to its actor (it gives up its descriptors and locks, and that is all that others see of it), so its
 place is a step of that actor's own, not one of the run: "killed instead of its n-th step". Which places there are is
 seen in the runs without that kill: as many as the actor made steps in any of them. Where the step before a place never
-did anything but look, whoever is killed there leaves what he leaves one place earlier, so it is left out.
+did anything but look, or work on what lies beside the cache and is nobody else's, whoever is killed there leaves what
+he leaves one place earlier, so it is left out.
 
 Guarantee: with `most` kills, every set of at most so many (actor, local step), of different actors, that any schedule
 reaches, but for those that leave what another set leaves; each once. Rests on the runs of each set being complete when
@@ -35,7 +36,7 @@ class Observed:
 
     Attributes:
         steps: of each actor, how many steps it makes at most.
-        effects: actors with those of their steps that changed something in some run.
+        effects: actors with those of their steps that, in some run, changed something that others can see.
     """
 
     steps: dict[str, int] = field(default_factory=dict)
@@ -49,11 +50,11 @@ class Observed:
             names: of the actors, by their index.
         """
         counts: dict[str, int] = {}
-        for actor, footprint in made:
-            name = names[actor]
+        for transition in made:
+            name = names[transition.actor]
             counts[name] = number = counts.get(name, 0) + 1
             place = (name, number)
-            if place not in self.effects and any(kind != READ for kind in footprint.values()):
+            if place not in self.effects and _changes(transition, made):
                 self.effects.add(place)
         for name, number in counts.items():
             if number > self.steps.get(name, 0):
@@ -151,6 +152,14 @@ class KillPlan:
                 self.observed = Observed(steps, set(_places(effects)))
             case _:
                 raise TypeError(state)
+
+
+def _changes(transition: Transition, made: Sequence[Transition]) -> bool:
+    """Whether it leaves anything else than it found, in the cache or for somebody else."""
+    changed = {key for key, kind in transition.footprint.items() if kind != READ}
+    if not transition.beside:
+        return bool(changed)
+    return any(not changed.isdisjoint(other.footprint) for other in made if other.actor != transition.actor)
 
 
 def _places(rows: Sequence[tuple[str, int]]) -> tuple[Place, ...]:

@@ -91,6 +91,16 @@ class Order:
             and not any(other != first and self._comes_before(first, self._events[other]) for other in before)
         ]
 
+    def reversal(self, first: int, actor: int, footprint: Footprint) -> Race | None:
+        """The race of a transition that is about to be added with an earlier one, by a lock that was held in between.
+
+        Whoever held it orders them, and need not. None if more than that orders them.
+        """
+        own = self._last[actor]
+        if own is not None and self._comes_before(first, self._events[own]):
+            return None
+        return Race(first, actor, self._initials(first, self._event(actor, self._before(footprint))))
+
     def _before(self, footprint: Footprint) -> set[int]:
         """Transitions that a following one with this footprint depends on; those that others of them imply may miss."""
         if EVERYTHING in footprint:

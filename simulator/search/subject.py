@@ -6,6 +6,7 @@ leaves that to the seed), and gets the record of what happened with the name of 
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -186,6 +187,12 @@ class ScenarioSubject:
             token=False,
             watchdog_seconds=watchdog_seconds,
         )
+
+    def storm_alone(self) -> ScenarioSubject:
+        """The same storms, and no cleaner after them: in less than half the time."""
+        alone = copy.copy(self)
+        alone.scenario = replace(self.scenario, cleaners_after=())
+        return alone
 
     async def trial(
         self, seed: int, *, strategy: Strategy | None = None, kills: tuple[Fault, ...] = ()

@@ -10,18 +10,27 @@ Cost: a footprint for each step (`simulator.exploration.footprints`).
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from simulator.engine.step import EXCLUSIVE, SHARED
 from simulator.exploration.footprints import Follower
-from simulator.exploration.keys import WRITE, join
+from simulator.exploration.keys import ADD, LOCK, WRITE, join
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from simulator.engine.actor import Actor
     from simulator.engine.trace import RawStep
     from simulator.exploration.keys import Footprint
     from simulator.exploration.start import Start
+
+
+# How the paths of what lies beside the cache begin.
+_BESIDE = "../"
+
+# No locks.
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Transition(NamedTuple):
@@ -30,10 +39,23 @@ class Transition(NamedTuple):
     Attributes:
         actor: index of who made it.
         footprint: of all its steps.
+        waited: the path and kind of the lock that it got by a call that waits for it.
+        freed: the locks that it gave up, with the kind of each.
+        beside: whether it was made beside the cache, and not in it.
     """
 
     actor: int
     footprint: Footprint
+    waited: tuple[str, str] | None = None
+    freed: Mapping[str, str] = _NONE
+    beside: bool = False
+
+    def let_go(self, freed: Transition) -> bool:
+        """Whether it is a lock that had to be waited for until `freed` gave it up."""
+        if self.waited is None:
+            return False
+        path, kind = self.waited
+        return EXCLUSIVE in {kind, freed.freed.get(path)} and path in freed.freed
 
 
 class Vain(NamedTuple):
@@ -82,17 +104,26 @@ class Transitions:
             step = steps[place]
             footprint = self._follower.follow(step)
             index = self._index[step[0]]
+            actor = self._actors[index]
             if step[2] == "exit":
                 for key, kind in footprint.items():
                     join(made[-1].footprint, key, kind)
-            elif self._actors[index].vain == place:
+                # A lock that was taken by the very step was nobody's before it.
+                took = steps[place - 1][3] if steps[place - 1][2] == "flock" else None
+                given_up = actor.freed.get(place, _NONE)
+                freed = {path: kind for path, kind in given_up.items() if path != took}
+                made[-1] = made[-1]._replace(freed={**made[-1].freed, **freed})
+            elif actor.vain == place:
                 self._left_out.add(place)
-                self.vain.append(Vain(len(made), index, _as_if_locked(footprint)))
+                self.vain.append(Vain(len(made), index, _as_if_locked(footprint, step[4])))
             else:
-                made.append(Transition(index, footprint))
+                waited = (step[3], step[4] or "") if place in actor.waited else None
+                beside = step[3].startswith(_BESIDE) and (step[4] is None or step[4].startswith(_BESIDE))
+                made.append(Transition(index, footprint, waited, actor.freed.get(place, _NONE), beside))
         self._seen = len(steps)
         return len(made)
 
 
-def _as_if_locked(footprint: Footprint) -> Footprint:
-    return {key: WRITE if key[0] == "lock" else kind for key, kind in footprint.items()}
+def _as_if_locked(footprint: Footprint, wanted: str | None) -> Footprint:
+    taken = ADD if wanted == SHARED else WRITE
+    return {key: taken if key[0] == LOCK else kind for key, kind in footprint.items()}

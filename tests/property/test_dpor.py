@@ -16,7 +16,7 @@ from simulator.exploration.keys import READ
 from simulator.search.dpor import Dpor
 from simulator.search.exhaustive import Exhaustive
 from simulator.search.transitions import Transition
-from tests.support.programs import draw_program, search, sizes_up_to
+from tests.support.programs import draw_locking_program, draw_program, search, sizes_up_to
 
 pytestmark = pytest.mark.slow
 
@@ -25,11 +25,15 @@ FIRST = int(os.environ.get("CACHESTORM_FIRST_SCOPE", "0"))
 INTERLEAVINGS_MAX = int(os.environ.get("CACHESTORM_INTERLEAVINGS", "2000"))
 
 
-def test_dpor_finds_what_exhaustive_search_finds(tmp_path):
+def any_program(seed):
+    return draw_program(seed, sizes_up_to(INTERLEAVINGS_MAX))
+
+
+@pytest.mark.parametrize("draw", [any_program, draw_locking_program])
+def test_dpor_finds_what_exhaustive_search_finds(tmp_path, draw):
     runs = classes = interleavings = pruned = 0
-    sizes = sizes_up_to(INTERLEAVINGS_MAX)
     for seed in range(FIRST, FIRST + SCOPES):
-        program = draw_program(seed, sizes)
+        program = draw(seed)
         every = search(program, Exhaustive, str(tmp_path / "top"), INTERLEAVINGS_MAX)
         assert every.complete
         found = search(program, Dpor, str(tmp_path / "top"), INTERLEAVINGS_MAX)

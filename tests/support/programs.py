@@ -75,6 +75,31 @@ def draw_program(seed, sizes):
     return program
 
 
+def draw_locking_program(seed):
+    """Actors that lock what they share, wait for each other, and let go or not."""
+    draw = random.Random(seed)
+    tree = (*(("directory", name, None, 0o755) for name in ("cache", "beside", "cache/a", "cache/b")),)
+    paths = draw.choice((("cache/a",), ("cache/a", "cache/b")))
+    calls = []
+    for number, most in enumerate(draw.choice(((5, 5), (6, 5), (3, 3, 3), (4, 3, 2))), 1):
+        opened = draw.sample(paths, draw.randint(1, max(1, min(len(paths), most - 2))))
+        made = [("open", {"at": (None, path), "flags": os.O_RDONLY}) for path in opened]
+        kinds = [
+            "lock",
+            *draw.choices(("lock", "unlock", "close", "mkdir", "listdir", "flock"), k=max(0, most - len(made) - 1)),
+        ]
+        for kind in kinds:
+            fd, path = draw.randrange(2), f"cache/{draw.choice('ab')}"
+            more = {"at": (None, f"{path}/n" if kind == "mkdir" else path), "mode": 0o755, "wait": draw.choice(_WAITS)}
+            more |= {"lock": fcntl.LOCK_UN if kind == "unlock" else draw.choice(_WAITS), "fd": fd}
+            made.append(("flock" if kind == "unlock" else kind, more))
+        calls.append(tuple((f"actor-{number}", operation, more) for operation, more in made))
+    program = Program(Case(tree, (), (), plain=True), tuple(calls))
+    if draw.random() < 0.3:
+        program = replace(program, kills=(Fault("actor-1", draw.randint(2, len(calls[0])), "", 0, KILL),))
+    return program
+
+
 class Stage(Copy):
     """One run of a program."""
 

@@ -64,6 +64,17 @@ def test_after_a_look_a_kill_leaves_what_it_left_before():
     assert (("a", 1), ("b", 2)) not in both
 
 
+def test_what_is_done_beside_the_cache_counts_only_if_it_is_somebody_elses_too():
+    beside = [Transition(1, CHANGES, beside=True), Transition(1, CHANGES), Transition(1, CHANGES)]
+    plan = KillPlan(NAMES, 1)
+    plan.observed.saw(beside, NAMES)
+    assert ("b", 1) not in plan.observed.effects
+    plan.observed.saw([*beside, Transition(0, {data(2): READ})], NAMES)
+    assert ("b", 1) not in plan.observed.effects
+    plan.observed.saw([*beside, Transition(0, LOOKS)], NAMES)
+    assert ("b", 1) in plan.observed.effects
+
+
 def test_one_run_in_which_the_step_does_something_is_enough():
     plan = KillPlan(NAMES, 1)
     ran(plan, looks={("b", 1)})

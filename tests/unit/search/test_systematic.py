@@ -15,6 +15,7 @@ from simulator.search import checkpoint
 from simulator.search.limits import Limits
 from simulator.search.subject import ScenarioSubject
 from simulator.search.systematic import Systematic, check_size
+from simulator.token import parse_token
 from tests.support.runs import run_one
 
 
@@ -76,7 +77,7 @@ def test_the_token_of_each_outcome_plays_it_again_kills_and_all(small, ground):
     found = searched(small, ground, kills=1, at=(("build-1", 9),))
     assert any("killed" in item.signature for item in found.outcomes)
     for item in found.outcomes:
-        segments = item.shown.token.split(".")[3].partition("_")[2]
+        segments = parse_token(item.shown.token).segments
         schedule = replace(small.schedule, strategy="replay", segments=segments)
         report = run_one(replace(small, schedule=schedule), 0, ground)
         assert report.token == item.shown.token

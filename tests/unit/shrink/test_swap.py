@@ -1,0 +1,156 @@
+"""Which two steps must not swap: found, tried, told."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.errors import BadInputError
+from simulator.report.swap import render_swap
+from simulator.shrink.keep import Poisoned, poisoned_in
+from simulator.shrink.shrinking import Limits, shrink
+from simulator.strategies.replay import Replay
+from simulator.swap import common_directory, explain_by_swap
+from tests.support.toys import ToySubject, checks_then_writes, failed, waits, wanders
+
+pytestmark = pytest.mark.slow
+FREELY = Limits(replays=1000, budget_seconds=1e9)
+
+
+def test_the_poisoning_of_the_report(within):
+    async def check(subject):
+        trial = await subject.trial(0, strategy=Replay("b1:18,b2:5,b1"))
+        assert poisoned_in(trial)
+        told = await explain_by_swap(subject, trial, quick=subject.storm_alone(), limits=FREELY)
+        assert told.kept == "poisoned directory"
+        assert len(told.swaps) == 1
+        (swap,) = told.swaps
+        assert (swap.first[0], swap.first[2]) == ("build-2", "mkdir")
+        assert (swap.second[0], swap.second[2]) == ("build-1", "rmdir")
+        # Side by side in the run that is shown, which is the same run.
+        assert told.pair.second == told.pair.first + 1
+        assert [told.steps[place] for place in told.pair] == [swap.first, swap.second]
+        assert told.instead == ("build-hurt:mkdir:ENOENT",)
+        assert told.sentence == (
+            "if build-1's rmdir of wheel had come before build-2's mkdir of wheel/package, there would be no poisoned"
+            " directory (but build-hurt:mkdir:ENOENT)"
+        )
+        lines = render_swap(told, 100)
+        assert lines[3].split() == ["step", "build-1", "build-2"]
+        (closed,) = [line for line in lines if "the other way round" in line]
+        assert "mkdir wheel/package -> ok" in closed
+        assert lines[lines.index(closed) + 1].endswith("no poisoned directory")
+        assert max(map(len, lines)) <= 100
+
+    within(check)
+
+
+def test_every_shrunk_poisoning_has_such_a_pair(within):
+    async def check(subject):
+        found, seed = 0, 0
+        while found < 5:
+            trial = await subject.trial(seed)
+            seed += 1
+            if not poisoned_in(trial):
+                continue
+            found += 1
+            shrunk = await shrink(subject, trial, keep=Poisoned(), limits=FREELY)
+            told = await explain_by_swap(subject, shrunk.trial, keep=Poisoned(), limits=FREELY)
+            assert len(told.swaps) == 1
+            assert told.pair is not None
+
+    within(check)
+
+
+def test_a_run_that_passes_has_nothing_to_explain(within):
+    async def check(subject):
+        trial = await subject.trial(0)
+        while trial.violations:
+            trial = await subject.trial(trial.seed + 1)
+        with pytest.raises(BadInputError, match="the run passes"):
+            await explain_by_swap(subject, trial)
+
+    within(check)
+
+
+def test_other_peoples_actors_are_explained_too(tmp_path):
+    functions = {"alice": checks_then_writes, "bob": checks_then_writes, "carol": wanders}
+    subject = ToySubject(tmp_path / "toys", functions, failed)
+
+    async def check():
+        trial = await subject.trial(0, strategy=Replay("b:1,a,b"))
+        assert trial.signature == "FileExistsError"
+        told = await explain_by_swap(subject, trial)
+        assert told.sentence == (
+            "if alice's create-excl of entry had come before bob's stat of entry, there would be no FileExistsError,"
+            " and the run would pass"
+        )
+
+    waits(check)
+
+
+def test_if_no_swap_of_two_does_it_the_set_is_told(tmp_path):
+    # The reader fails if *either* name is there, so it must come before both of the writer's steps.
+    def reads(kernel, cache):
+        for name in kernel.listdir(cache):
+            raise ValueError(name)
+
+    def writes(kernel, cache):
+        kernel.mkdir(f"{cache}/one")
+        kernel.mkdir(f"{cache}/two")
+
+    subject = ToySubject(tmp_path / "toys", {"reads": reads, "writes": writes}, failed)
+
+    async def check():
+        trial = await subject.trial(0, strategy=Replay("w,r"))
+        assert trial.signature == "ValueError"
+        told = await explain_by_swap(subject, trial)
+        assert [(swap.second[0], swap.first[3]) for swap in told.swaps] == [("reads", "two"), ("reads", "one")]
+        assert told.pair is None
+        assert told.sentence.startswith("no single swap does it; the smallest set that was found is of 2: if reads's")
+        assert render_swap(told, 100)[0].startswith("No single swap does it")
+
+    waits(check)
+
+
+def test_if_nothing_does_it_that_is_said(tmp_path):
+    def always(cache, arena):
+        return ["broken"]
+
+    subject = ToySubject(tmp_path / "toys", {"alice": checks_then_writes, "bob": checks_then_writes}, always)
+
+    async def check():
+        told = await explain_by_swap(subject, await subject.trial(0), limits=FREELY)
+        assert told.swaps == ()
+        assert told.complete
+        assert told.sentence.startswith("no swap of steps was found without broken: everything that could be was tried")
+
+    waits(check)
+
+
+def test_the_replays_end_it(tmp_path):
+    subject = ToySubject(
+        tmp_path / "toys",
+        {"alice": checks_then_writes, "bob": checks_then_writes, "carol": wanders},
+        lambda cache, arena: ["broken"],
+    )
+
+    async def check():
+        told = await explain_by_swap(subject, await subject.trial(0), limits=Limits(1, 1e9))
+        assert not told.complete
+        assert "not everything that could be was tried" in told.sentence
+
+    waits(check)
+
+
+@pytest.mark.parametrize(
+    ("paths", "above"),
+    [
+        (["a/b/c", "a/b"], "a/"),
+        (["a/b/c", "a/b/d"], "a/b/"),
+        (["a/b", "c/d"], ""),
+        (["ab/x", "a/x"], ""),
+        (["x"], ""),
+    ],
+)
+def test_paths_are_told_as_short_as_can_be(paths, above):
+    assert common_directory(paths) == above
