@@ -17,8 +17,15 @@ from simulator.ground.sandbox import default_parent
 
 # Each with its rounds: together some minutes on an idle machine.
 ROUNDS = {
-    "gate": 9, "small": 5, "growth": 1, "cleaner": 5, "first_poison": 1, "samplers": 1, "shrinking": 25, "peers": 3,
-}  # fmt: skip
+    "gate": 9,
+    "small": 5,
+    "growth": 1,
+    "cleaner": 5,
+    "first_poison": 1,
+    "samplers": 1,
+    "shrinking": 25,
+    "peers": 3,
+}
 # Those that can put their tables into a page.
 WRITTEN = ("cleaner", "samplers")
 # Of what nobody looks at in a terminal.
