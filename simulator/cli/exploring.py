@@ -67,7 +67,7 @@ class ProgressLine:
             return
         self._next = time.monotonic() + _NEXT_SECONDS
         classes = None if found.classes is None else len(found.classes)
-        line = progress(found.runs, len(found.outcomes), seconds, left, self._limits, classes)
+        line = progress(found.runs, len(found.outcomes), seconds, left, self._limits, classes=classes)
         self._stream.write(f"\r\x1b[K{line}")
         self._stream.flush()
 
@@ -79,7 +79,7 @@ class ProgressLine:
 
 
 def progress(
-    explored: int, outcomes: int, seconds: float, left: int | None, limits: Limits, classes: int | None = None
+    explored: int, outcomes: int, seconds: float, left: int | None, limits: Limits, *, classes: int | None = None
 ) -> str:
     """``412 of 1,000 schedules, 9 outcomes, 380 classes, 180 a second, about 3 s left``.
 
