@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
 def storm_deadlock(evidence: StormEvidence) -> list[Violation]:
     """A violation if the storm came to a stand."""
-    return _judge(evidence.deadlock)
+    return deadlocked(evidence.deadlock)
 
 
 def cleaner_deadlock(evidence: CleanerEvidence) -> list[Violation]:
     """A violation if the cleaner waits for a lock that nobody will give up."""
-    return _judge(evidence.deadlock)
+    return deadlocked(evidence.deadlock)
 
 
-def _judge(deadlock: Deadlock | None) -> list[Violation]:
+def deadlocked(deadlock: Deadlock | None) -> list[Violation]:
+    """A violation if nobody could move any more."""
     if deadlock is None:
         return []
     told = "; ".join(

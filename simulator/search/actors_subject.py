@@ -33,10 +33,11 @@ from simulator.errors import BadInputError, MachineError, PrunedRunError, StuckA
 from simulator.exploration.start import observe
 from simulator.ground.stage import CACHE
 from simulator.hosts.bare import BareHost
+from simulator.oracles.deadlock import deadlocked
 from simulator.orchestrator import umasked
 from simulator.schedule import compact, format_segments
 from simulator.search.repeats import check_repeats
-from simulator.search.verdicts import OracleError, OracleOfUser, deadlocked, no_actor_raised, result_of
+from simulator.search.verdicts import OracleError, OracleOfUser, no_actor_raised, result_of
 from simulator.strategies import STRATEGIES
 from simulator.token import token_for
 from simulator.watchdog import SECONDS, Watchdog

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-    from simulator.engine.gate import Deadlock
     from simulator.hosts.base import Party
 
 WAITS = "waits"
@@ -78,17 +77,6 @@ def no_actor_raised(directory: str, results: Mapping[str, ActorResult]) -> str |
         f"{result.name} raised {type(result.error).__name__}: {result.error}".replace(f"{directory}/", "")
         for result in failed
     )
-
-
-def deadlocked(deadlock: Deadlock | None) -> list[Violation]:
-    """A violation if nobody could move any more."""
-    if deadlock is None:
-        return []
-    told = "; ".join(
-        f"{actor} waits for {lock}, held by {', '.join(holders) or 'nobody in this run'}"
-        for actor, lock, holders in deadlock.waiting
-    )
-    return [Violation("deadlock", "deadlock:" + ",".join(sorted({lock for _, lock, _ in deadlock.waiting})), told)]
 
 
 class OracleOfUser:
