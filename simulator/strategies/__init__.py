@@ -44,5 +44,6 @@ STRATEGY_SUMMARIES = {
     "pos": "random priorities of pending calls, drawn anew for a call that raced with the step just made",
     "portfolio": "the seed draws pos (half), sticky (a quarter), pct or random; explore adds mutants of what was new",
     "round-robin": "everybody in turn, a fixed number of steps each",
+    "dpor": "explore only: every schedule, but for the order of independent steps",
     "replay": "a recorded schedule, segment by segment (from a token)",
 }
