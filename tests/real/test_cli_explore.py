@@ -63,7 +63,7 @@ def test_the_document(place):
     told = document(place, *SMALL)
     assert list(told) == [
         "schema", "scenario", "strategy", "explored", "complete", "bound", "seconds", "outcomes", "last_new",
-        "classes", "estimate_unseen", "violations", "sometimes",
+        "classes", "estimate_unseen", "estimate_runs", "violations", "sometimes",
     ]  # fmt: skip
     assert (told["schema"], told["scenario"]) == ("cachestorm/explore/1", "issue-3515-small")
     assert (told["strategy"], told["explored"], told["complete"]) == ("sticky", 60, False)
@@ -139,12 +139,12 @@ def test_every_violation_replays_to_the_same_with_the_overrides_in_its_line(plac
 
 
 def test_a_portfolio_has_seeds_and_mutants_and_all_of_them_replay(place):
-    arguments = ("issue-3515-small", "--schedules", "150", "--strategy", "portfolio")
+    arguments = ("issue-3515-small", "--schedules", "300", "--strategy", "portfolio")
     told = document(place, *arguments)
-    assert re.search(r"sampled by portfolio, seeds 0 to 149 \([0-9]+ mutants in place of some\); ended", told["bound"])
+    assert re.search(r"sampled by portfolio, seeds 0 to 299 \([0-9]+ mutants in place of some\); ended", told["bound"])
     tokens = {item["token"] for item in (*told["outcomes"], *told["violations"])}
-    # A schedule in segments follows the seed.
-    mutants = {token for token in tokens if "_" in token}
+    # What is no seed's is a schedule.
+    mutants = {token for token in tokens if token.startswith("cs2.")}
     assert mutants
     assert tokens - mutants
     for token in tokens:
