@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+# `clean` starts with this module, and `typing` is slow to load.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from simulator.determinism import Difference
