@@ -205,7 +205,7 @@ class _One:
             from simulator.cli.scenarios import replay_line  # noqa: PLC0415
             from simulator.report.text import Report  # noqa: PLC0415
 
-            line = replay_line(str(report.token), self._scenario, self._overrides)
+            line = "" if report.token is None else replay_line(report.token, self._scenario, self._overrides)
             Report(sys.stdout).whole(report, self._scenario, line)
         return 0 if report.as_expected else 1
 
