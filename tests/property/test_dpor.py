@@ -15,7 +15,6 @@ import pytest
 from simulator.exploration.keys import READ
 from simulator.search.dpor import Dpor
 from simulator.search.exhaustive import Exhaustive
-from simulator.search.transitions import Transition
 from tests.support.programs import draw_locking_program, draw_program, search, sizes_up_to
 
 pytestmark = pytest.mark.slow
@@ -69,9 +68,9 @@ class Unseeing:
 
     def catch_up(self):
         count = self._transitions.catch_up()
-        for actor, footprint in self._transitions.made[len(self.made) :]:
-            seen = {key: kind for key, kind in footprint.items() if (key[0], kind) != ("mode", READ)}
-            self.made.append(Transition(actor, seen))
+        for made in self._transitions.made[len(self.made) :]:
+            seen = {key: kind for key, kind in made.footprint.items() if (key[0], kind) != ("mode", READ)}
+            self.made.append(made._replace(footprint=seen))
         return count
 
 
