@@ -1,7 +1,7 @@
 """Which protocol holds, and how far that was searched: the table of the docs, from real explorations.
 
-    python benchmarks/exploration.py measure [--budget DURATION] [--sandbox DIR]     (half an hour by default)
-    python benchmarks/exploration.py tables                                          (puts the tables into the docs)
+    python benchmarks/exploration.py measure [--budget DURATION] [--cleaner NAME]... [--sandbox DIR]   (an hour)
+    python benchmarks/exploration.py tables                                  (puts the tables into the docs)
 
 Measuring replaces benchmarks/exploration.json. Each row is one `cachestorm explore --strategy dpor`, of the smallest
 race under one protocol, with and without the cache lock, and with a cleaner in the middle or none, and beside it a
@@ -28,10 +28,18 @@ RESULTS = Path(__file__).with_name("exploration.json")
 PAGES = (ROOT / "docs/explanation/protocols-compared.md", ROOT / "docs/explanation/silent-corruption.md")
 MARK = re.compile(r"(<!-- exploration: (?P<name>[a-z-]+) -->\n).*?(<!-- /exploration -->)", re.DOTALL)
 
-# The scenario, by who cleans in the middle of the storm.
-SCENARIOS = {"none": "issue-3515-small", "hardened": "issue-3515-live", "rmtree": "issue-3515-live-naive"}
+# The scenario, by who cleans in the middle of the storm; with one build, such a search comes to its end.
+SCENARIOS = {
+    "none": ("issue-3515-small",),
+    "hardened": ("issue-3515-live",),
+    "rmtree": ("issue-3515-live-naive",),
+    "hardened-one-build": ("issue-3515-live", "--builds", "1"),
+    "rmtree-one-build": ("issue-3515-live-naive", "--builds", "1"),
+}
 PROTOCOLS = ("in-place", "shared", "entry-lock", "private")
 BUDGET = "60s"
+# A search with kills is as many searches as there are places to kill at.
+KILLS_BUDGET = "150s"
 SAMPLE = ("--schedules", "200", "--budget", "1h")
 
 # Sampled: with every call, a search does not come to an end in a budget.
@@ -41,9 +49,9 @@ STRATEGIES = (("sticky",), ("random",), ("pct", "--depth", "3"), ("pct", "--dept
 REAL_SCHEDULES = 1000
 
 
-def explore(scenario, *options, sandbox=None):
+def explore(*options, sandbox=None):
     """One document."""
-    command = [sys.executable, "-c", "from simulator.cli.entry import entry; entry()", "explore", scenario, "--json"]
+    command = [sys.executable, "-c", "from simulator.cli.entry import entry; entry()", "explore", "--json"]
     command += [*options, *(["--sandbox", sandbox] if sandbox else [])]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     document = json.loads(done.stdout)
@@ -66,8 +74,8 @@ def search(cleaner, protocol, kills, *, cache_lock, budget, sandbox):
     """One row."""
     which = ("--protocol", protocol, "--cache-lock" if cache_lock else "--no-cache-lock")
     how = ("--strategy", "dpor", "--kills", str(kills), "--budget", budget)
-    found = explore(SCENARIOS[cleaner], *which, *how, sandbox=sandbox)
-    drawn = explore(SCENARIOS[cleaner], *which, *SAMPLE, sandbox=sandbox)
+    found = explore(*SCENARIOS[cleaner], *which, *how, sandbox=sandbox)
+    drawn = explore(*SCENARIOS[cleaner], *which, *SAMPLE, sandbox=sandbox)
     row = {
         "cleaner": cleaner,
         "protocol": protocol,
@@ -103,21 +111,23 @@ def sampled(strategy, sandbox):
     }
 
 
-def measure(budget, sandbox):
-    """Run all of it, and keep what came of it."""
-    rows = []
-    for cleaner, protocol, cache_lock in product(SCENARIOS, PROTOCOLS, (False, True)):
-        where = {"cache_lock": cache_lock, "budget": budget, "sandbox": sandbox}
-        rows.append(search(cleaner, protocol, 0, **where))
+def measure(budget, sandbox, cleaners=tuple(SCENARIOS)):
+    """Run all of it, or what is asked for, and keep what came of it."""
+    kept = {} if set(cleaners) == set(SCENARIOS) else load()
+    rows = [row for row in kept.get("rows", ()) if row["cleaner"] not in cleaners]
+    for cleaner, protocol, cache_lock in product(cleaners, PROTOCOLS, (False, True)):
+        where = {"cache_lock": cache_lock, "sandbox": sandbox}
+        rows.append(search(cleaner, protocol, 0, budget=budget, **where))
         if holds(rows[-1]):
-            rows.append(search(cleaner, protocol, 1, **where))
+            rows.append(search(cleaner, protocol, 1, budget=KILLS_BUDGET, **where))
     made = {
         "date": datetime.now(UTC).date().isoformat(),
         "system": f"Linux {platform.release().partition('-')[0]}, {platform.machine()}",
         "python": platform.python_version(),
         "budget": budget,
+        "kills_budget": KILLS_BUDGET,
         "rows": rows,
-        "silent": [sampled(strategy, sandbox) for strategy in STRATEGIES],
+        "silent": kept.get("silent") or [sampled(strategy, sandbox) for strategy in STRATEGIES],
     }
     RESULTS.write_text(json.dumps(made, indent=1) + "\n")
 
@@ -174,8 +184,10 @@ def silent_table(results):
 
 def measured(results):
     """On what, and how long."""
+    sample = results["rows"][0]["sampled"]
     return (
-        f"A budget of {results['budget']} for each search, {results['rows'][0]['sampled']} schedules for each sample;"
+        f"A budget of {results['budget']} for each search, with kills {results['kills_budget']};"
+        f" {sample} schedules for each sample;"
         f" {results['system']}, in memory, Python {results['python']}, {results['date']}."
     )
 
@@ -198,10 +210,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["measure", "tables"])
     parser.add_argument("--budget", default=BUDGET, help=f"of each search (default: {BUDGET})")
+    parser.add_argument("--cleaner", choices=SCENARIOS, action="append", help="only its rows again; repeatable")
     parser.add_argument("--sandbox", help="where runs are made; best a tmpfs")
     arguments = parser.parse_args()
     if arguments.what == "measure":
-        measure(arguments.budget, arguments.sandbox)
+        measure(arguments.budget, arguments.sandbox, tuple(arguments.cleaner or SCENARIOS))
     tables = all_tables()
     for page in PAGES:
         page.write_text(written(page.read_text(), tables))

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 
     from simulator.actors.cleaners import Cleaned
     from simulator.engine.actor import Shown
+    from simulator.engine.faults import Fault
     from simulator.engine.gate import Bounds
     from simulator.engine.trace import RawStep
     from simulator.ground.sandbox import Sandbox
@@ -112,6 +113,8 @@ class Options:
         chain: all cleaners one after another on one cache, instead of a round each (for a demonstration).
         bare: under the bare host: faster, without a pace.
         real_cleaners: those of the scenario's cleaners after the storm that are real programs.
+        kills: of a search: in the storm, besides what the scenario says. A cleaner after it is another process than one
+            in the middle of it, whatever its name.
         token: whether the report gets its token and its digest; they take a tenth of a short run.
         watchdog_seconds: how long an actor may compute without a step (`simulator.watchdog`); 0: as long as it likes.
     """
@@ -123,6 +126,7 @@ class Options:
     bare: bool = False
     real_cleaners: RealCleaning | None = None
     token: bool = True
+    kills: tuple[Fault, ...] = ()
     watchdog_seconds: float = watchdog.SECONDS
 
 
@@ -239,7 +243,7 @@ class _Run:
         self._residue = Residue(0, 0, (), ())
         self._struck: set[str] = set()
         self._actors: tuple[str, ...] = ()
-        self._faults = faults_of_storm(scenario, seed)
+        self._faults = (*faults_of_storm(scenario, seed), *options.kills)
         self._raised: Raised | None = None
         self._evidence: StormEvidence | None = None
         self._doubtful: list[str] = []

@@ -29,7 +29,7 @@ from simulator.exploration.footprints import conflict
 from simulator.exploration.reversible import PartialOrder, Reversal
 from simulator.shrink.candidates import falls_of
 from simulator.shrink.follow import Follow
-from simulator.shrink.keep import keep_of
+from simulator.shrink.keep import SameViolation, keep_of
 from simulator.shrink.plan import plan_of, taking_part
 from simulator.shrink.shrinking import Limits
 from simulator.words import counted
@@ -251,8 +251,9 @@ class _Search:
     async def make(self, trial: Trial, quick: Subject | None) -> Explanation:
         """Try one swap after another, then one more in runs that failed all the same."""
         case = _Case(trial, self._keep, self._start)
-        same = (violation for violation in trial.violations if violation.signature == self._keep.told)
-        self._oracles = {violation.oracle for violation in same}
+        if isinstance(self._keep, SameViolation):
+            same = (violation for violation in trial.violations if violation.signature == self._keep.signature)
+            self._oracles = {violation.oracle for violation in same}
         if quick is not None and self._keep(await quick.trial(trial.seed, strategy=Follow(plan_of(case.steps)))):
             self._tried_with = quick
         complete = True

@@ -198,8 +198,8 @@ class ScenarioSubject:
         self, seed: int, *, strategy: Strategy | None = None, kills: tuple[Fault, ...] = ()
     ) -> ScenarioTrial:
         """As `Subject.trial`."""
-        scenario = self.scenario if not kills else replace(self.scenario, faults=(*self.scenario.faults, *kills))
-        report = await run(scenario, seed, self._sandbox, self._options, strategy)
+        options = replace(self._options, kills=kills) if kills else self._options
+        report = await run(self.scenario, seed, self._sandbox, options, strategy)
         return ScenarioTrial(self.scenario, report, scheduled=strategy is not None)
 
     async def start(self) -> Start:

@@ -14,12 +14,13 @@ import pytest
 from simulator.scenario import Schedule
 from simulator.scenario_file import load_scenario
 from tests.support import canaries
-from tests.support.exploring import explored
+from tests.support.exploring import explored, searched
 from tests.support.runs import run_one
 
 pytestmark = pytest.mark.slow
 
 SCHEDULES = 200
+SEARCHED = 400
 
 
 def unexpected(scenario, ground):
@@ -42,6 +43,26 @@ def test_a_lock_that_does_not_lock_is_caught(ground, monkeypatch, protocol):
     found = unexpected(canaries.broken_lock(monkeypatch, protocol), ground)
     assert any(signature.startswith("build-hurt:") for signature in found)
     assert "leaked-lock" not in {signature.partition(":")[0] for signature in found}
+
+
+def systematic(scenario, ground, schedules):
+    found = searched(scenario, ground, schedules=schedules)
+    return {item.violation.signature for item in found.violations if not item.violation.expected}
+
+
+# Each shows within so many runs, in the order in which the search makes them: the cleaners in run 2, `early` in run 86,
+# `unlink` in run 244.
+def test_the_search_catches_them_too(ground, monkeypatch):
+    with monkeypatch.context() as patch:
+        found = systematic(canaries.broken_cleaner(patch, canaries.liar), ground, SEARCHED)
+        assert "cleaner-honest:rmtree:lied" in found
+    with monkeypatch.context() as patch:
+        assert systematic(canaries.broken_cleaner(patch, canaries.faint), ground, SEARCHED)
+    for protocol in (canaries.early, canaries.unlink):
+        with monkeypatch.context() as patch:
+            found = systematic(canaries.broken_lock(patch, protocol), ground, SEARCHED)
+            assert any(signature.startswith("build-hurt:") for signature in found), protocol.__name__
+    assert not systematic(canaries.whole_lock(), ground, SEARCHED)
 
 
 def test_what_ships_is_not(ground):

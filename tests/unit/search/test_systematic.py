@@ -84,6 +84,14 @@ def test_the_token_of_each_outcome_plays_it_again_kills_and_all(small, ground):
         assert ("x" in segments) == ("killed" in item.signature)
 
 
+@pytest.mark.slow
+def test_who_kills_the_cleaner_in_the_middle_spares_the_one_after(ground):
+    live = replace(load_scenario("issue-3515-live"), builds=1, protocol="entry-lock", cache_lock=True)
+    found = searched(live, ground, kills=1, at=(("cleaner", 5),))
+    assert {item.signature.partition("hardened: ")[2] for item in found.outcomes} == {"killed; hardened: empty"}
+    assert not found.violations
+
+
 def test_the_budget_ends_it_and_it_says_how_far_it_got(small, ground):
     seconds = iter(range(1000))
     found = searched(small, ground, budget_seconds=5, kills=1, clock=lambda: float(next(seconds)))

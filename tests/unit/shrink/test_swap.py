@@ -6,7 +6,7 @@ import pytest
 
 from simulator.errors import BadInputError
 from simulator.report.swap import render_swap
-from simulator.shrink.keep import Poisoned, poisoned_in
+from simulator.shrink.keep import Poisoned, SameViolation, poisoned_in
 from simulator.shrink.shrinking import Limits, shrink
 from simulator.strategies.replay import Replay
 from simulator.swap import common_directory, explain_by_swap
@@ -40,6 +40,20 @@ def test_the_poisoning_of_the_report(within):
         assert "mkdir wheel/package -> ok" in closed
         assert lines[lines.index(closed) + 1].endswith("no poisoned directory")
         assert max(map(len, lines)) <= 100
+
+    within(check)
+
+
+def test_what_people_are_told_of_a_violation_does_not_decide_what_passes(within):
+    async def check(subject):
+        trial = await subject.trial(0, strategy=Replay("b1:18,b2:5,b1"))
+        kind = "build-hurt:rmdir:ENOTEMPTY"
+        plain = await explain_by_swap(subject, trial, keep=SameViolation(kind), limits=FREELY)
+        told = await explain_by_swap(subject, trial, keep=SameViolation(kind, "in words"), limits=FREELY)
+        assert (told.swaps, told.instead, told.replays) == (plain.swaps, plain.instead, plain.replays)
+        # Another violation of the same oracle is no run that passes.
+        assert plain.replays > 1
+        assert told.kept == "'in words'"
 
     within(check)
 
