@@ -93,13 +93,10 @@ class StuckActorError(CachestormError):
 
     exit_code = 70
 
-    def __init__(self, actor: str, seconds: float, where: str, stack: tuple[str, ...]) -> None:
-        super().__init__(
-            "stuck-actor",
-            actor,
-            f"'{actor}' computed for {seconds:g} s without a call, at {where}; if it needs longer, give it that with"
-            " --watchdog",
-        )
+    def __init__(self, actor: str, seconds: float, where: str, stack: tuple[str, ...], more: str = "") -> None:
+        """`more` is the option that gives an actor longer, where there is one."""
+        hint = f"; if it needs longer, give it that with {more}" if more else ""
+        super().__init__("stuck-actor", actor, f"'{actor}' computed for {seconds:g} s without a call, at {where}{hint}")
         self.stack = stack
         self.add_note(f"The stack of '{actor}', the innermost call last:\n{''.join(stack)}".rstrip())
 

@@ -417,7 +417,7 @@ class _Run:
         if gate.stopped == "interrupted":
             raise KeyboardInterrupt
         if dog.stuck is not None:
-            raise StuckActorError(dog.stuck, dog.seconds, dog.where, dog.stack)
+            raise StuckActorError(dog.stuck, dog.seconds, dog.where, dog.stack, "--watchdog")
         if gate.stopped == PRUNED:
             raise PrunedRunError
         if gate.lacking is not None:

@@ -25,7 +25,7 @@ What it rests on, and does not cover: actors that meet nowhere but in the file s
 machine that runs out of nothing; one owner of everything; and logical times, which are numbers of steps: whoever
 compares the modification times of *two* files sees the order of two writes that count as independent.
 
-Source: Abdulla, Aronsson, Jonsson, Sagonas, "Optimal dynamic partial order reduction" (POPL 2014), section 2, for
+Source: Abdulla, Aronis, Jonsson, Sagonas, "Optimal dynamic partial order reduction" (POPL 2014), section 2, for
 independence of what was executed; the table and the adds are ours.
 Cost: 10 to 25 us a step, the more the deeper its paths are.
 """

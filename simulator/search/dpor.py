@@ -6,7 +6,7 @@ next. Source sets keep the branches few; sleep sets end a run as soon as all tha
 whose branch was explored sleeps below its sisters until somebody makes a step that conflicts with its own. What it
 would do is known, since it did it: sleep sets keep footprints of what was executed.
 
-Source: Abdulla, Aronsson, Jonsson, Sagonas, "Optimal dynamic partial order reduction" (POPL 2014), algorithm 1 (source
+Source: Abdulla, Aronis, Jonsson, Sagonas, "Optimal dynamic partial order reduction" (POPL 2014), algorithm 1 (source
 DPOR). Deviations: races are looked for after a run, not on the way; a race whose reversal begins with a sleeping actor
 adds nothing (all that follows from it has been seen); adds commute besides reads (`simulator.exploration.keys`); a call
 that waits for a lock is disabled while another has it; tried in vain, or in time, it races with what took the lock.

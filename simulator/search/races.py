@@ -8,7 +8,7 @@ done. That is what makes source sets smaller than persistent sets.
 
 Order is kept in clocks, as in `simulator.exploration.classes`: of each actor, how many of its transitions come before.
 
-Source: Abdulla, Aronsson, Jonsson, Sagonas, "Optimal dynamic partial order reduction" (POPL 2014; JACM 64(4), 2017,
+Source: Abdulla, Aronis, Jonsson, Sagonas, "Optimal dynamic partial order reduction" (POPL 2014; JACM 64(4), 2017,
 "Source sets: a foundation for optimal dynamic partial order reduction"), section 4.
 Cost: transitions x keys of each, and for a race the transitions between its two sides.
 """
@@ -22,9 +22,8 @@ from simulator.exploration.keys import EVERYTHING, WRITE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from simulator.exploration.classes import Clock
     from simulator.exploration.keys import Footprint, Key
-
-Clock = tuple[int, ...]
 
 
 class Race(NamedTuple):

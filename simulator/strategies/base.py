@@ -1,8 +1,8 @@
 """What a strategy is: three methods, and a fourth for those that know their next choices.
 
-`begin` opens a run and may say that there is nothing left to try (exhaustive search, DPOR). `choose` picks who
-moves, with everything a sampler or a reduction can want in reach: each actor's pending call, and the steps made
-so far. `end` closes the run (DPOR finds its races there, a portfolio learns).
+`begin` opens a run and may say that there is nothing left to try. `choose` picks who moves, with everything a sampler
+or a reduction can want in reach: each actor's pending call, and the steps made so far. `end` closes the run (DPOR finds
+its races there).
 
 A strategy that must look at every step (exhaustive search) has no `quiet_steps`. One that has drawn how long the
 current actor goes on says so there, and is not asked again until then: most steps of a sticky walk cost no choice at

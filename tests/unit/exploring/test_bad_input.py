@@ -97,8 +97,12 @@ def test_an_actor_that_computes_for_ever(monkeypatch):
             pass
 
     monkeypatch.setattr("simulator.search.actors_subject.SECONDS", 0.1)
-    with pytest.raises(StuckActorError, match=r"'turns' computed for .* without a call, at .*test_bad_input\.py"):
+    with pytest.raises(
+        StuckActorError, match=r"'turns' computed for .* without a call, at .*test_bad_input\.py"
+    ) as caught:
         simulator.explore(actors=[turns])
+    # That is an option of the command.
+    assert "--watchdog" not in caught.value.message
 
 
 def test_a_sandbox_that_is_not_there(tmp_path):
