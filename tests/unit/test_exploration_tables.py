@@ -39,7 +39,15 @@ def test_what_holds_without_a_kill_was_asked_with_every_one():
 def test_who_holds_is_who_the_page_says():
     hold = {(row["cleaner"], row["protocol"], row["cache_lock"]) for row in ROWS if BENCHMARK["holds"](row)}
     apart = product(("entry-lock", "private"), (False, True))
-    assert hold == {("none", *who) for who in apart} | {("hardened", "entry-lock", True), ("hardened", "private", True)}
+    beside = {("hardened", "entry-lock", True), ("hardened", "private", True)}
+    # Nobody but the cleaner can hurt one build.
+    alone = {("hardened-one-build", protocol, True) for protocol in ("shared", "entry-lock", "private")}
+    assert hold == {("none", *who) for who in apart} | beside | alone
+
+
+def test_where_it_matters_the_search_came_to_its_end():
+    kills = [row for row in ROWS if row["kills"] and row["cleaner"] in {"none", "hardened-one-build"}]
+    assert [row for row in kills if not row["complete"]] == []
 
 
 def test_a_table():
