@@ -54,7 +54,8 @@ def show(report: CleanReport, *, as_json: bool) -> None:
         path = report.path if left.path == "." else left.path
         print(f"  left: {shown(path)}: {left.reason} ({left.errno})")
     if report.dry_run:
-        print(_verdict(report))
+        if report.empty or report.left:
+            print(_verdict(report))
         return
     repaired = counted(report.permissions_repaired, "directory", "directories")
     extra = f", {repaired} made accessible" if report.permissions_repaired else ""
