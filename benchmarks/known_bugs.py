@@ -19,7 +19,7 @@ from simulator.engine.randomness import Randomness
 from simulator.ground.stage import CACHE, Stage
 from simulator.hosts.bare import BareHost
 from simulator.hosts.base import Party
-from simulator.orchestrator import Options, run
+from simulator.running.orchestrator import Options, run
 from simulator.scenario_file import load_scenario
 from simulator.strategies.pct import Pct
 from simulator.strategies.portfolio import Portfolio

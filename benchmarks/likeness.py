@@ -27,8 +27,8 @@ import trio
 from simulator.actors.toolchains.base import ERROR_KINDS
 from simulator.ground.confined import confine, require_permission_bits
 from simulator.ground.sandbox import Sandbox, default_parent, survey
-from simulator.orchestrator import Options, run
-from simulator.outcome import FAILED, KILLED, OK
+from simulator.running.orchestrator import Options, run
+from simulator.running.outcome import FAILED, KILLED, OK
 from simulator.scenario_file import load_scenario
 from simulator.strategies.staggered import START_GAP
 from simulator.strategies.sticky import SWITCH_PROBABILITY

@@ -15,13 +15,13 @@ import trio
 
 from benchmarks.cleaner.tables import Grid, write
 from benchmarks.known_bugs import SAMPLERS, known_bugs, poisons
+from simulator.explaining.sometimes import POISONED
 from simulator.ground.sandbox import Sandbox
 from simulator.scenario_file import load_scenario
 from simulator.search.limits import Limits
 from simulator.search.sampling import sample
 from simulator.search.sources import source_for
 from simulator.search.subject import ScenarioSubject
-from simulator.sometimes import POISONED
 
 SCHEDULES = 1000
 SCOPES = ("issue-3515-small", "issue-3515-real", "issue-3515-live")

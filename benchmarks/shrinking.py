@@ -13,12 +13,12 @@ from typing import NamedTuple
 import trio
 from rich.table import Table
 
+from simulator.explaining.swap import Explanation, explain_by_swap
 from simulator.ground.sandbox import Sandbox
 from simulator.scenario_file import load_scenario
 from simulator.search.subject import ScenarioSubject
 from simulator.shrink.keep import Poisoned, poisoned_in
 from simulator.shrink.shrinking import BUDGET_SECONDS, REPLAYS, Limits, Shrunk, shrink
-from simulator.swap import Explanation, explain_by_swap
 
 SCENARIO = "issue-3515"
 NO_TIME_BOX = Limits(REPLAYS, 1e9)

@@ -7,8 +7,8 @@ from rich.table import Table
 
 from benchmarks.measure import Spent, median
 from simulator.ground.sandbox import Sandbox
-from simulator.orchestrator import Options
-from simulator.orchestrator import run as run_once
+from simulator.running.orchestrator import Options
+from simulator.running.orchestrator import run as run_once
 from simulator.scenario_file import load_scenario
 
 SCHEDULES = 100

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from simulator.exploring.calls import explore, explore_async, replay
-    from simulator.outcome import RunReport
+    from simulator.running.outcome import RunReport
     from simulator.scenario import Scenario
 
 __all__ = ["explore", "explore_async", "replay", "run"]
@@ -53,8 +53,8 @@ def run(scenario: str | Scenario, *, seed: int = 0, sandbox: str | None = None) 
 
     import trio  # noqa: PLC0415
 
-    from simulator import orchestrator  # noqa: PLC0415
     from simulator.ground.sandbox import Sandbox, default_parent  # noqa: PLC0415
+    from simulator.running import orchestrator  # noqa: PLC0415
     from simulator.scenario_file import load_scenario  # noqa: PLC0415
 
     loaded = load_scenario(scenario) if isinstance(scenario, str) else scenario

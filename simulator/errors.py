@@ -6,7 +6,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from simulator.determinism import Difference
+    from simulator.running.determinism import Difference
 
 
 class CachestormError(Exception):

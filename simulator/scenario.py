@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from simulator.manifest import FILE_MODE, BuildSpec
+from simulator.likeness.manifest import FILE_MODE, BuildSpec
 from simulator.strategies.pct import DEPTH
 from simulator.strategies.staggered import START_GAP
 from simulator.strategies.sticky import SWITCH_PROBABILITY
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from simulator.engine.faults import Fault, RandomFaults
-    from simulator.manifest import SdistManifest, WheelManifest
+    from simulator.likeness.manifest import SdistManifest, WheelManifest
 
 DIGEST_CHARACTERS = 8
 

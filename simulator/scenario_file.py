@@ -22,7 +22,7 @@ from simulator.actors.toolchains.base import PHASES
 from simulator.engine.faults import ACTIONS, BUILD_ERROR, RandomFaults, parse_fault
 from simulator.engine.gate import STEPS_MAX
 from simulator.errors import BadInputError
-from simulator.manifest import load_packages, load_requirements
+from simulator.likeness.manifest import load_packages, load_requirements
 from simulator.naming import known_name, unknown_message
 from simulator.oracles import ORACLES
 from simulator.scenario import BUILDS_MAX, Expect, Scenario, Schedule
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     from simulator.engine.faults import Fault
-    from simulator.manifest import SdistManifest, WheelManifest
+    from simulator.likeness.manifest import SdistManifest, WheelManifest
 
 _PACKAGES = "packages"
 _SET_SUFFIX = ".requirements.json"

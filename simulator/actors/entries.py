@@ -26,14 +26,14 @@ from cache_core.store import Store
 from simulator.actors.install import UNPACK, source_entry, write_files
 from simulator.actors.toolchains.base import BuildRequest
 from simulator.ground.stage import place_source
-from simulator.manifest import SdistManifest, content
+from simulator.likeness.manifest import SdistManifest, content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from cache_core.kernel import Kernel
     from simulator.actors.install import InstallJob
-    from simulator.manifest import WheelManifest
+    from simulator.likeness.manifest import WheelManifest
 
 # Where a build in place leaves its wheel, in its environment.
 ARCHIVE_IN_PLACE = "archive"

@@ -28,14 +28,14 @@ from cache_core.locks import IN_KERNEL
 from cache_core.protocols import PROTOCOLS, Work
 from cache_core.store import Store, read_all, write_all
 from simulator.actors.toolchains.base import BuildRequest
-from simulator.manifest import FileSpec, SdistManifest, content
+from simulator.likeness.manifest import FileSpec, SdistManifest, content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from cache_core.kernel import Kernel
     from simulator.actors.toolchains.base import Toolchain
-    from simulator.manifest import WheelManifest
+    from simulator.likeness.manifest import WheelManifest
 
 BLOCK_BYTES = 64 * 1024
 SITE_PACKAGES = "lib/python3.11/site-packages"

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from simulator.cli.running import Runner
     from simulator.engine.actor import Shown
-    from simulator.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport
     from simulator.report.live import View
     from simulator.report.text import Report
+    from simulator.running.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport
     from simulator.scenario import Scenario
 
 SCENARIO = "issue-3515"
@@ -111,7 +111,7 @@ class _Show:
         )
 
     def _finish(self, rehearsed: RunReport, shown: RunReport) -> None:
-        from simulator.explain import explain_poisoning  # noqa: PLC0415
+        from simulator.explaining.poisoning import explain_poisoning  # noqa: PLC0415
 
         story = explain_poisoning(shown.rounds[0])
         if self._view is None:

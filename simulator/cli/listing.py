@@ -183,7 +183,7 @@ def _strategies() -> Rows:
 
 
 def _packages() -> Rows:
-    from simulator.manifest import SdistManifest  # noqa: PLC0415
+    from simulator.likeness.manifest import SdistManifest  # noqa: PLC0415
     from simulator.scenario_file import package_manifests  # noqa: PLC0415
 
     return [

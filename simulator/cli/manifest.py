@@ -11,7 +11,7 @@ from simulator.cli.output import note, print_document
 from simulator.cli.parameters import debug_option, examples, json_option
 
 if TYPE_CHECKING:
-    from simulator.manifest import SdistManifest, WheelManifest
+    from simulator.likeness.manifest import SdistManifest, WheelManifest
 
 _WHEEL_SUFFIX = ".whl"
 
@@ -41,7 +41,7 @@ def command(
     what that does not tell either is named (exit 2), and a wheel of it supplies it. The manifest is JSON, one line for
     each file; on one line with --json.
     """
-    from simulator.manifest import Source  # noqa: PLC0415
+    from simulator.likeness.manifest import Source  # noqa: PLC0415
     from simulator.sdists.document import manifest_document, manifest_json  # noqa: PLC0415
     from simulator.sdists.reader import default_how, read_with_notes  # noqa: PLC0415
     from simulator.sdists.wheels import read_wheel  # noqa: PLC0415

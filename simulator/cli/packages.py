@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulator.manifest import SdistManifest
+    from simulator.likeness.manifest import SdistManifest
 
 # What the file of an sdist can be named like; any other text without a slash is a name first.
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
@@ -25,7 +25,7 @@ def source_distribution(package: str) -> SdistManifest:
         BadInputError: Unknown, taken as a wheel, or no sdist that can be simulated.
     """
     from simulator.errors import BadInputError  # noqa: PLC0415
-    from simulator.manifest import SdistManifest  # noqa: PLC0415
+    from simulator.likeness.manifest import SdistManifest  # noqa: PLC0415
     from simulator.naming import unknown_message  # noqa: PLC0415
     from simulator.scenario_file import package_manifests  # noqa: PLC0415
 
@@ -64,7 +64,7 @@ def is_path(package: str) -> bool:
 def _manifest(path: str) -> SdistManifest:
     """What `cachestorm manifest` has printed of an sdist."""
     from simulator.errors import BadInputError  # noqa: PLC0415
-    from simulator.manifest import SdistManifest, load_manifest  # noqa: PLC0415
+    from simulator.likeness.manifest import SdistManifest, load_manifest  # noqa: PLC0415
 
     try:
         manifest = load_manifest(path)

@@ -14,7 +14,7 @@ from simulator.cli.overrides import Overrides
 from simulator.cli.packages import MANIFEST_SUFFIX, is_path
 from simulator.cli.running import Runner, Watcher, until_interrupted
 from simulator.errors import BadInputError
-from simulator.manifest import SdistManifest
+from simulator.likeness.manifest import SdistManifest
 from simulator.tools.kinds import parse_tool
 from simulator.tools.signals import check_signals
 from simulator.tools.storm import TIMEOUT_SECONDS, RealOptions, RealStorms
@@ -22,9 +22,9 @@ from simulator.tools.storm import TIMEOUT_SECONDS, RealOptions, RealStorms
 if TYPE_CHECKING:
     from simulator.cli.signals import Interruption
     from simulator.ground.sandbox import Sandbox
-    from simulator.orchestrator import Observer
-    from simulator.outcome import RunReport
     from simulator.report.live import View
+    from simulator.running.orchestrator import Observer
+    from simulator.running.outcome import RunReport
     from simulator.scenario import Scenario
     from simulator.tools.tool import Tool
 

@@ -15,10 +15,10 @@ from simulator.cli.signals import Interruption
 if TYPE_CHECKING:
     from simulator.cli.overrides import Overrides
     from simulator.cli.running import Runner
-    from simulator.explain import Story
-    from simulator.outcome import RunReport
+    from simulator.explaining.poisoning import Story
+    from simulator.explaining.swap import Explanation
+    from simulator.running.outcome import RunReport
     from simulator.scenario import Scenario
-    from simulator.swap import Explanation
     from simulator.token import Token
 
 # Wide enough for a story in a JSON document; a terminal says how wide it is.
@@ -106,7 +106,7 @@ def scenario_of(token: Token, name_or_file: str | None, overrides: Overrides) ->
     """
     from simulator.cli.scenarios import resolve  # noqa: PLC0415
     from simulator.errors import BadInputError, DivergenceError  # noqa: PLC0415
-    from simulator.identity import scenario_digest, unscheduled_digest  # noqa: PLC0415
+    from simulator.running.identity import scenario_digest, unscheduled_digest  # noqa: PLC0415
     from simulator.scenario_file import scenario_files  # noqa: PLC0415
     from simulator.token import LONG  # noqa: PLC0415
 
@@ -170,7 +170,7 @@ class _Replay:
         check_trace(report, self._token)
 
     def _print(self, report: RunReport, number: int) -> None:
-        from simulator.explain import explain_poisoning  # noqa: PLC0415
+        from simulator.explaining.poisoning import explain_poisoning  # noqa: PLC0415
         from simulator.report.story import render_story  # noqa: PLC0415
         from simulator.report.swap import swap_document  # noqa: PLC0415
 

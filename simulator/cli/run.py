@@ -26,9 +26,9 @@ from simulator.cli.signals import Interruption
 if TYPE_CHECKING:
     from simulator.cli.overrides import Overrides
     from simulator.cli.running import Runner
-    from simulator.outcome import RunReport
     from simulator.report.live import View
     from simulator.report.summary import Summary
+    from simulator.running.outcome import RunReport
     from simulator.scenario import Scenario
 
 
@@ -170,8 +170,8 @@ def write_trace(file: IO[str], report: RunReport) -> None:
 
 def save_run(file: IO[str], scenario: Scenario, report: RunReport) -> None:
     """Write the schedule of a run, by who moved when and not by its seed."""
-    from simulator.identity import token_of  # noqa: PLC0415
-    from simulator.signature import signature  # noqa: PLC0415
+    from simulator.running.identity import token_of  # noqa: PLC0415
+    from simulator.running.signature import signature  # noqa: PLC0415
 
     save_schedules(file, scenario.name, [(signature(report), str(token_of(scenario, report, scheduled=True)))])
 

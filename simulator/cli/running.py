@@ -12,16 +12,16 @@ import trio
 from simulator.cli.output import note
 from simulator.cli.parameters import watchdog_seconds
 from simulator.cli.tokens import check_trace
+from simulator.explaining.swap import explain_by_swap
 from simulator.ground.sandbox import Sandbox
-from simulator.orchestrator import Options, run
+from simulator.likeness.solo import solo
+from simulator.running.orchestrator import Options, run
+from simulator.running.watchdog import SECONDS
 from simulator.search.sampling import sample
 from simulator.search.subject import ScenarioSubject
 from simulator.search.systematic import Systematic, check_size
 from simulator.shrink.keep import keep_of, poisoned_in
 from simulator.shrink.shrinking import shrink
-from simulator.solo import solo
-from simulator.swap import explain_by_swap
-from simulator.watchdog import SECONDS
 from simulator.words import counted
 
 if TYPE_CHECKING:
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from simulator.actors.toolchains.base import Toolchain
     from simulator.cli.signals import Interruption
     from simulator.engine.actor import Shown
-    from simulator.fidelity import Row
-    from simulator.manifest import SdistManifest
-    from simulator.orchestrator import Observer, RealCleaning
-    from simulator.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport
+    from simulator.explaining.swap import Explanation
+    from simulator.likeness.fidelity import Row
+    from simulator.likeness.manifest import SdistManifest
     from simulator.report.live import View
+    from simulator.running.orchestrator import Observer, RealCleaning
+    from simulator.running.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport
     from simulator.scenario import Scenario
     from simulator.search import found as searching
     from simulator.search.limits import Limits
     from simulator.search.result import Exploration
     from simulator.shrink.shrinking import Limits as ShrinkLimits
     from simulator.shrink.shrinking import Shrunk
-    from simulator.swap import Explanation
     from simulator.token import Token
 
 T = TypeVar("T")

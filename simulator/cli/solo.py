@@ -14,8 +14,8 @@ from simulator.cli.signals import Interruption
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.fidelity import Row
-    from simulator.manifest import SdistManifest
+    from simulator.likeness.fidelity import Row
+    from simulator.likeness.manifest import SdistManifest
 
 # Whose standard library the simulated builds run on.
 _SIMULATED_PYTHON = "3.11"
@@ -154,7 +154,7 @@ class _RealWork:
 
 def _rows_in(path: str) -> list[Row]:
     from simulator.errors import BadInputError  # noqa: PLC0415
-    from simulator.fidelity import from_tsv  # noqa: PLC0415
+    from simulator.likeness.fidelity import from_tsv  # noqa: PLC0415
 
     try:
         with open(path, encoding="utf-8") as stream:
@@ -166,7 +166,7 @@ def _rows_in(path: str) -> list[Row]:
 
 
 def _compare(simulated: Sequence[Row] | None, traced: Sequence[Row] | None, known: Sequence[Row] | None) -> int:
-    from simulator.fidelity import compare  # noqa: PLC0415
+    from simulator.likeness.fidelity import compare  # noqa: PLC0415
     from simulator.report.likeness import likeness_text  # noqa: PLC0415
 
     sides = [
@@ -181,7 +181,7 @@ def _compare(simulated: Sequence[Row] | None, traced: Sequence[Row] | None, know
 
 
 def _print(rows: Sequence[Row] | None) -> int:
-    from simulator.fidelity import to_tsv  # noqa: PLC0415
+    from simulator.likeness.fidelity import to_tsv  # noqa: PLC0415
 
     sys.stdout.write(to_tsv(rows or []))
     return 0

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from simulator.cli.saving import SCHEMA
 from simulator.engine.trace import json_lines, where_it_parts
 from simulator.errors import BadInputError, DivergenceError
-from simulator.identity import storm_once, trace_of
+from simulator.running.identity import storm_once, trace_of
 from simulator.token import LONG, parse_token
 
 if TYPE_CHECKING:
-    from simulator.outcome import RunReport
+    from simulator.running.outcome import RunReport
     from simulator.token import Token
 
 # A document of a run with a thousand builds has some 500 kB; more is another file.

@@ -14,7 +14,7 @@ will. That is a livelock.
 
 Guarantees: between two picks exactly one actor runs; picks depend on the strategy and on what the actors did,
 nothing else. Not guaranteed: that an actor which computes for ever is noticed (it never parks; see
-`simulator.watchdog`).
+`simulator.running.watchdog`).
 Cost: nothing for a granted step; for others one call of `Strategy.choose` and a few attribute look-ups.
 """
 

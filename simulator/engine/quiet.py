@@ -6,10 +6,10 @@ Most steps of a storm follow a step of the same actor. The gate says beforehand 
 not here, or has anything unusual about it (a descriptor that is not the actor's, a lock that goes with it), takes the
 ordinary way, which is also where an actor goes when its tokens are used up, and where every fault strikes.
 
-Guarantee: a step made here is recorded as the ordinary way records it (`tests/unit/test_quiet.py` makes every call both
-ways). Cost: some 40 bytecodes a step, a quarter of the ordinary way. To spend no more, what a call needs is bound once
-per actor, in a closure, and "no token left" and "not our descriptor" are the exceptions that a list and a dictionary
-raise by themselves.
+Guarantee: a step made here is recorded as the ordinary way records it (`tests/unit/engine/test_quiet.py` makes every
+call both ways). Cost: some 40 bytecodes a step, a quarter of the ordinary way. To spend no more, what a call needs is
+bound once per actor, in a closure, and "no token left" and "not our descriptor" are the exceptions that a list and a
+dictionary raise by themselves.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from simulator.words import counted
 
 if TYPE_CHECKING:
     from simulator.engine.trace import RawStep
-    from simulator.outcome import Violation
+    from simulator.running.outcome import Violation
     from simulator.search.found import Outcome, Violated
     from simulator.search.result import Exploration
     from simulator.search.verdicts import ActorResult

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cache_core.privileges import permission_bits_stop_us
 from simulator.bridged.installed import names_in_place
-from simulator.columns import columns
 from simulator.engine.trace import fingerprint, where_it_parts
 from simulator.errors import DivergenceError, InternalError
+from simulator.explaining.columns import columns
+from simulator.explaining.swap import explain_by_swap
 from simulator.exploring.answers import Explored, Replayed
 from simulator.exploring.plan import Plan
 from simulator.exploring.searching import BUDGET_SECONDS, Search
@@ -33,7 +34,6 @@ from simulator.shrink.keep import SameViolation
 from simulator.shrink.plan import taking_part
 from simulator.shrink.shrinking import shrink
 from simulator.strategies.replay import Replay
-from simulator.swap import explain_by_swap
 from simulator.token import LONG, parse_token
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from cache_core import layout
 from cache_core.kernel import REAL
-from simulator.manifest import content
+from simulator.likeness.manifest import content
 
 if TYPE_CHECKING:
-    from simulator.manifest import SdistManifest
+    from simulator.likeness.manifest import SdistManifest
 
 CACHE = "cache"
 ENVIRONMENTS = "environments"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from simulator.outcome import Violation
+    from simulator.running.outcome import Violation
 
 E = TypeVar("E")
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from simulator.engine.gate import Deadlock, Livelock
     from simulator.ground.stage import Stage
-    from simulator.outcome import BuildOutcome, CleanerOutcome, Failure, Residue, Violation
+    from simulator.running.outcome import BuildOutcome, CleanerOutcome, Failure, Residue, Violation
     from simulator.scenario import Scenario
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.engine.trace import errno_name
-from simulator.outcome import FAILED, Violation
+from simulator.running.outcome import FAILED, Violation
 
 if TYPE_CHECKING:
     from simulator.oracles.base import StormEvidence

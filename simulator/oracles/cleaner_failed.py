@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.engine.trace import errno_name
-from simulator.outcome import Violation
+from simulator.running.outcome import Violation
 
 if TYPE_CHECKING:
     from simulator.oracles.base import StormEvidence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.outcome import Violation
+from simulator.running.outcome import Violation
 
 if TYPE_CHECKING:
     from simulator.oracles.base import CleanerEvidence

@@ -22,13 +22,13 @@ from simulator.actors.entries import ARCHIVE_IN_PLACE
 from simulator.actors.install import DEFAULT_INDEX_URL, SITE_PACKAGES, source_entry
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.actors.toolchains.expected import published_files
-from simulator.manifest import SdistManifest
-from simulator.outcome import OK, Violation
+from simulator.likeness.manifest import SdistManifest
+from simulator.running.outcome import OK, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from simulator.manifest import WheelManifest
+    from simulator.likeness.manifest import WheelManifest
     from simulator.oracles.base import StormEvidence
 
 _RECORD = ".dist-info/RECORD"

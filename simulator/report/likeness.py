@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.fidelity import DIFFERENCES_SHOWN_MAX, F1_MIN, phases
+from simulator.likeness.fidelity import DIFFERENCES_SHOWN_MAX, F1_MIN, phases
 from simulator.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.fidelity import Comparison, Row
+    from simulator.likeness.fidelity import Comparison, Row
 
 
 def likeness_text(comparison: Comparison, ours: tuple[str, Sequence[Row]], theirs: tuple[str, Sequence[Row]]) -> str:

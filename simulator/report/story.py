@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.explain import Line, Story
+    from simulator.explaining.poisoning import Line, Story
 
 _STEP_WIDTH = 7
 # Between a cell and its note.

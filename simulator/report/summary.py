@@ -6,11 +6,11 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simulator.outcome import FAILED
 from simulator.report.text import summary_of_builds
+from simulator.running.outcome import FAILED
 
 if TYPE_CHECKING:
-    from simulator.outcome import CleanerOutcome, RunReport
+    from simulator.running.outcome import CleanerOutcome, RunReport
 
 
 def line_of(report: RunReport) -> str:

@@ -8,16 +8,16 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from simulator.explain import line_of
+from simulator.explaining.poisoning import line_of
+from simulator.explaining.swap import common_directory
 from simulator.report.story import columns
-from simulator.swap import common_directory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from simulator.engine.trace import RawStep
-    from simulator.explain import Line
-    from simulator.swap import Explanation
+    from simulator.explaining.poisoning import Line
+    from simulator.explaining.swap import Explanation
 
 # How many steps of each of the two are shown before the pair, and after it.
 _AROUND = 2

@@ -16,9 +16,9 @@ from rich.text import Text
 
 from cache_core.errors import shown
 from simulator.engine.trace import errno_name
-from simulator.outcome import FAILED, KILLED, OK
 from simulator.report.story import story_rows
 from simulator.report.swap import swap_rows
+from simulator.running.outcome import FAILED, KILLED, OK
 from simulator.tools.failures import EXIT, TIMEOUT
 from simulator.words import files_and_directories
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import TextIO
 
-    from simulator.explain import Story
-    from simulator.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport, Violation
+    from simulator.explaining.poisoning import Story
+    from simulator.explaining.swap import Explanation
+    from simulator.running.outcome import BuildOutcome, CleanerOutcome, Residue, RunReport, Violation
     from simulator.scenario import Scenario
-    from simulator.swap import Explanation
 
 _STYLES = {OK: "green", FAILED: "red", KILLED: "magenta"}
 # A file or an issue takes wider lines than the 80 columns of a terminal that nobody knows.

@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING
 
 from cache_core.kernel import REAL
 from simulator.errors import BadInputError
-from simulator.manifest import FILE_MODE, Archive
+from simulator.likeness.manifest import FILE_MODE, Archive
 from simulator.sdists.members import Members
 from simulator.sdists.tar_stream import tar_members
 

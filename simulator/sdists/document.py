@@ -1,4 +1,4 @@
-"""The text of a manifest file, as `simulator.manifest.load_manifest` reads it back.
+"""The text of a manifest file, as `simulator.likeness.manifest.load_manifest` reads it back.
 
 Guarantee: the same manifest has the same text; keys that say nothing are left out where the reader knows what
 that means.
@@ -10,7 +10,7 @@ import dataclasses
 import json
 from typing import Any
 
-from simulator.manifest import FILE_MODE, SCHEMA, BuildSpec, FileSpec, SdistManifest, WheelManifest
+from simulator.likeness.manifest import FILE_MODE, SCHEMA, BuildSpec, FileSpec, SdistManifest, WheelManifest
 
 _ORDER = ("schema", "kind", "name", "version", "source", "archive", "directory", "build", "files")
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simulator.errors import BadInputError
-from simulator.manifest import BuildSpec, FileSpec, SdistManifest, Source
+from simulator.likeness.manifest import BuildSpec, FileSpec, SdistManifest, Source
 from simulator.sdists import build_files
 from simulator.sdists.archive import read_archive
 from simulator.sdists.evidence import Evidence

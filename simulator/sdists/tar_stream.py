@@ -13,7 +13,7 @@ import lzma
 import tarfile
 from typing import IO, TYPE_CHECKING, cast
 
-from simulator.manifest import FILE_MODE
+from simulator.likeness.manifest import FILE_MODE
 from simulator.sdists.members import BYTES_MAX, MEMBERS_MAX
 
 if TYPE_CHECKING:

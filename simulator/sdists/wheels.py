@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulator.errors import BadInputError
-from simulator.manifest import Archive, FileSpec, Source, WheelManifest
+from simulator.likeness.manifest import Archive, FileSpec, Source, WheelManifest
 from simulator.sdists.discovery import Layout
 from simulator.sdists.layout import directory_of
 

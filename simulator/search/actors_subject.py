@@ -34,13 +34,13 @@ from simulator.exploration.start import observe
 from simulator.ground.stage import CACHE
 from simulator.hosts.bare import BareHost
 from simulator.oracles.deadlock import deadlocked
-from simulator.orchestrator import umasked
+from simulator.running.orchestrator import umasked
+from simulator.running.watchdog import SECONDS, Watchdog
 from simulator.schedule import compact, format_segments
 from simulator.search.repeats import check_repeats
 from simulator.search.verdicts import OracleError, OracleOfUser, no_actor_raised, result_of
 from simulator.strategies import STRATEGIES
 from simulator.token import token_for
-from simulator.watchdog import SECONDS, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from simulator.engine.trace import RawStep
     from simulator.exploration.start import Start
     from simulator.ground.sandbox import Sandbox
-    from simulator.outcome import Violation
+    from simulator.running.outcome import Violation
     from simulator.scenario import Schedule
     from simulator.search.verdicts import ActorResult
     from simulator.strategies.base import Strategy

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from simulator.errors import BadInputError
-from simulator.outcome import Violation
+from simulator.running.outcome import Violation
 from simulator.search.dpor import Node
 from simulator.search.found import Outcome, Shown, Violated
 

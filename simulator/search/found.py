@@ -14,7 +14,7 @@ from simulator.exploration.classes import trace_class
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulator.outcome import Violation
+    from simulator.running.outcome import Violation
     from simulator.search.subject import Subject, Trial
 
     # Told after each run what was found so far, in how many seconds, and how many runs are left, at most or roughly;

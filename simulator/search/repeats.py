@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.determinism import check_deterministic
+from simulator.running.determinism import check_deterministic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from simulator.cast import party_names
 from simulator.engine.faults import KILL, Fault
+from simulator.explaining.sometimes import counters, happened
 from simulator.exploration.start import observe
 from simulator.ground.stage import CACHE
-from simulator.identity import scenario_digest, token_of
-from simulator.orchestrator import UMASK, Options, length_alone, run, stage_of
-from simulator.signature import signature
-from simulator.sometimes import counters, happened
-from simulator.watchdog import SECONDS
+from simulator.running.cast import party_names
+from simulator.running.identity import scenario_digest, token_of
+from simulator.running.orchestrator import UMASK, Options, length_alone, run, stage_of
+from simulator.running.signature import signature
+from simulator.running.watchdog import SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from simulator.engine.trace import RawStep
     from simulator.exploration.start import Start
     from simulator.ground.sandbox import Sandbox
-    from simulator.orchestrator import RealCleaning
-    from simulator.outcome import RunReport, Violation
+    from simulator.running.orchestrator import RealCleaning
+    from simulator.running.outcome import RunReport, Violation
     from simulator.scenario import Scenario
     from simulator.strategies.base import Strategy
 

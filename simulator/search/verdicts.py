@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.engine.trace import errno_name
 from simulator.errors import BadInputError
-from simulator.outcome import FAILED, KILLED, OK, Violation
+from simulator.running.outcome import FAILED, KILLED, OK, Violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -30,7 +30,7 @@ from simulator.tools.interpreters import with_our_packages
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulator.manifest import Archive
+    from simulator.likeness.manifest import Archive
 
 SDIST = ".tar.gz"
 WHEEL = ".whl"

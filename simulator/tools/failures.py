@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simulator.outcome import Failure
+from simulator.running.outcome import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

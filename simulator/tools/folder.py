@@ -23,7 +23,7 @@ from simulator.tools.environments import toolchain_requirements
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from simulator.manifest import SdistManifest, WheelManifest
+    from simulator.likeness.manifest import SdistManifest, WheelManifest
 
 VARIABLE = "CACHESTORM_PACKAGES"
 

@@ -15,7 +15,7 @@ from simulator.oracles.wheel_whole import differences, tell
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from simulator.outcome import Violation
+    from simulator.running.outcome import Violation
 
 _OWN_FILES = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
 

@@ -17,7 +17,7 @@ from simulator.actors.install import INSTALL
 from simulator.engine.actor import DONE, ENABLED, STALLED
 from simulator.engine.faults import KILL
 from simulator.errors import MachineError
-from simulator.outcome import FAILED, KILLED, OK, BuildOutcome, Failure
+from simulator.running.outcome import FAILED, KILLED, OK, BuildOutcome, Failure
 from simulator.tools.failures import read_failure, timed_out
 from simulator.tools.groups import Group, read_output, run_group
 from simulator.tools.watch import LOOK_UP, look

@@ -31,7 +31,7 @@ from simulator.tools.strace_rows import TRACED, rows_of_log
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulator.fidelity import Row
+    from simulator.likeness.fidelity import Row
     from simulator.tools.environments import Environment
 
 # What makes two builds of one archive alike; the first is the day before which a zip file has no dates.

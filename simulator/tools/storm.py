@@ -1,7 +1,7 @@
 """One storm of real installs, end to end: free-running processes, what they left, what each cleaner makes of it.
 
-The same scenario, oracles, verdict and report as of a simulated run (`simulator.orchestrator`); but nobody waits at a
-gate: the operating system schedules, so there is no token, no trace, and the seed decides nothing but drawn faults.
+The same scenario, oracles, verdict and report as of a simulated run (`simulator.running`); but nobody waits at a gate:
+the operating system schedules, so there is no token, no trace, and the seed decides nothing but drawn faults.
 
     storms = await RealStorms.prepare(scenario, parse_tool("uv==0.1.42"), sandbox)
     reports = [await storms.run(seed) for seed in range(10)]
@@ -27,13 +27,14 @@ from cache_core.removal import remove_tree
 from simulator.actors.install import source_entry
 from simulator.errors import BadInputError, MachineError
 from simulator.ground.stage import Stage
-from simulator.manifest import SdistManifest
+from simulator.likeness.manifest import SdistManifest
 from simulator.oracles import CLEANER_ORACLES
 from simulator.oracles.base import CleanerEvidence, StormEvidence
 from simulator.oracles.build_hurt import build_hurt
 from simulator.oracles.cleaner_failed import cleaner_failed
 from simulator.oracles.outside import outside_after_storm
-from simulator.outcome import RunReport
+from simulator.running.outcome import RunReport
+from simulator.running.verdict import cleaner_outcome, emptied, judged, read_residue
 from simulator.sdists.archive import unpack
 from simulator.tools.build_requirements import required_wheels, told_requirements
 from simulator.tools.downloads import WHEEL
@@ -47,14 +48,13 @@ from simulator.tools.real_cleaners import RealCleaners
 from simulator.tools.signals import plan_signals
 from simulator.tools.snapshot import copy_tree
 from simulator.tools.tool import Job
-from simulator.verdict import cleaner_outcome, emptied, judged, read_residue
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from simulator.ground.sandbox import Sandbox
-    from simulator.orchestrator import Observer
-    from simulator.outcome import CleanerOutcome, Violation
+    from simulator.running.orchestrator import Observer
+    from simulator.running.outcome import CleanerOutcome, Violation
     from simulator.scenario import Scenario
     from simulator.tools.folder import Wanted
     from simulator.tools.tool import Installer, Tool

@@ -1,4 +1,4 @@
-"""A real build's rows, read off what strace wrote: the same rows as of a simulated one (simulator.fidelity).
+"""A real build's rows, read off what strace wrote: the same rows as of a simulated one (simulator.likeness.fidelity).
 
 Guarantees: relative paths are taken from the working directory that their process had (inherited, changed) or from the
 directory behind their descriptor; a call that was interrupted counts once. A call that strace cannot show, but that
@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING
 
 from simulator.errors import MachineError
-from simulator.fidelity import ROW_OPERATIONS, Row, row_of
+from simulator.likeness.fidelity import ROW_OPERATIONS, Row, row_of
 from simulator.tools.strace_calls import Descriptor, Place, call_of
 from simulator.tools.strace_log import log_line, whole_calls
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from simulator.manifest import SdistManifest, WheelManifest
+    from simulator.likeness.manifest import SdistManifest, WheelManifest
     from simulator.tools.enclosure import Place
     from simulator.tools.folder import Wanted
 

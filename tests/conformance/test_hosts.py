@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 import trio
 
-from simulator import orchestrator
 from simulator.ground.sandbox import Sandbox
 from simulator.hosts.bare import BareHost
 from simulator.hosts.trio_host import TrioHost
-from simulator.orchestrator import Options
+from simulator.running import orchestrator
+from simulator.running.orchestrator import Options
 from simulator.scenario import Schedule
 from simulator.scenario_file import load_scenario, scenario_files
 from simulator.schedule import format_segments, segments_of

@@ -12,12 +12,12 @@ from dataclasses import replace
 import pytest
 import trio
 
-from simulator import orchestrator
 from simulator.exploration.footprints import Follower
 from simulator.exploration.keys import EVERYTHING, WRITE, conflict
 from simulator.exploration.pending import Foresight
 from simulator.ground.sandbox import Sandbox
-from simulator.orchestrator import Options
+from simulator.running import orchestrator
+from simulator.running.orchestrator import Options
 from simulator.scenario_file import load_scenario
 from tests.support.pairs import Copy, draw_case
 

@@ -15,11 +15,11 @@ import trio
 from cache_core import audit, clean_sync
 from cache_core.buckets import ARCHIVES, WheelEntry, index_id
 from cache_core.surroundings import NOWHERE
-from simulator import orchestrator
 from simulator.actors.install import DEFAULT_INDEX_URL, source_entry
 from simulator.engine.faults import RandomFaults
 from simulator.ground.sandbox import Sandbox
-from simulator.manifest import SdistManifest
+from simulator.likeness.manifest import SdistManifest
+from simulator.running import orchestrator
 from simulator.scenario_file import load_scenario
 from tests.support.served import served
 

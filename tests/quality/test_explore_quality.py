@@ -11,9 +11,9 @@ from dataclasses import replace
 import pytest
 import trio
 
-from simulator import orchestrator
 from simulator.ground.sandbox import Sandbox
-from simulator.orchestrator import Options
+from simulator.running import orchestrator
+from simulator.running.orchestrator import Options
 from simulator.scenario_file import load_scenario
 from tests.conftest import GROUND
 from tests.support.exploring import explored

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from simulator import sometimes
 from simulator.engine.faults import RandomFaults
+from simulator.explaining import sometimes
 from simulator.scenario import Expect
 from simulator.scenario_file import load_scenario
 from tests.conftest import GROUND

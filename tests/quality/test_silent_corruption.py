@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from simulator.outcome import FAILED, OK
+from simulator.running.outcome import FAILED, OK
 from simulator.scenario import Schedule
 from simulator.scenario_file import load_scenario
 from tests.conftest import GROUND

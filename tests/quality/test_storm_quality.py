@@ -18,7 +18,7 @@ from simulator.actors.toolchains.base import ERROR_KINDS
 from simulator.actors.toolchains.releases import RELEASES
 from simulator.actors.toolchains.rmtree import reraise
 from simulator.actors.toolchains.setuptools_build import SetuptoolsBuild
-from simulator.outcome import FAILED, OK
+from simulator.running.outcome import FAILED, OK
 from simulator.scenario_file import load_scenario
 from tests.conftest import GROUND
 from tests.support.runs import run_seeds

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from simulator.actors.cleaners import CLEANERS
-from simulator.outcome import KILLED, OK
+from simulator.running.outcome import KILLED, OK
 from simulator.scenario_file import load_scenario
 from tests.conftest import GROUND
 from tests.support.runs import run_seeds

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from simulator.fidelity import compare, from_tsv
 from simulator.ground.sandbox import Sandbox
-from simulator.manifest import Archive
+from simulator.likeness.fidelity import compare, from_tsv
+from simulator.likeness.manifest import Archive
 from simulator.tools.downloads import have
 from simulator.tools.real_build import RealBuild, prepare, real_rows
 from tests.support.command import cachestorm

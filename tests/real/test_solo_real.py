@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from simulator.fidelity import compare, from_tsv
+from simulator.likeness.fidelity import compare, from_tsv
 from tests.support.command import ENTRY, ROOT, cachestorm
 from tests.support.tools_store import tools_store
 

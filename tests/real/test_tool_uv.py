@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from simulator.ground.sandbox import Sandbox
-from simulator.outcome import FAILED
+from simulator.running.outcome import FAILED
 from simulator.scenario_file import load_scenario
 from simulator.tools.kinds import parse_tool
 from simulator.tools.storm import RealOptions, run_real

@@ -14,9 +14,9 @@ from dataclasses import replace
 import trio
 
 from cache_core import privileges
-from simulator import orchestrator
 from simulator.ground.sandbox import Sandbox, default_parent
-from simulator.orchestrator import Options
+from simulator.running import orchestrator
+from simulator.running.orchestrator import Options
 from simulator.scenario import Schedule
 from simulator.scenario_file import load_scenario
 from simulator.schedule import format_segments, segments_of

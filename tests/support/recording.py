@@ -5,7 +5,7 @@ import os
 from cache_core.kernel import REAL
 from simulator.engine.listing import GatedListing, sorted_entries
 from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, OPEN, OPENDIR, Step
-from simulator.fidelity import rows
+from simulator.likeness.fidelity import rows
 
 
 class RecordingKernel:

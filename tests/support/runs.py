@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import trio
 
-from simulator import orchestrator
 from simulator.ground.sandbox import Sandbox
+from simulator.running import orchestrator
 
 
 def run_seeds(scenario, seeds, ground, *, keep_steps=False):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from simulator.manifest import FILE_MODE, Archive, BuildSpec, FileSpec, SdistManifest
+from simulator.likeness.manifest import FILE_MODE, Archive, BuildSpec, FileSpec, SdistManifest
 
 # Whole seconds, as the times of an archive's files are.
 SECONDS = 1_500_000_000

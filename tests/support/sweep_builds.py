@@ -8,9 +8,9 @@ from cache_core.removal import remove_tree
 from simulator.actors.entries import lay
 from simulator.actors.install import InstallJob, install
 from simulator.actors.toolchains import TOOLCHAINS
-from simulator.cast import BUILD_FAILURES
 from simulator.engine.actor import Actor
 from simulator.hosts.base import Party
+from simulator.running.cast import BUILD_FAILURES
 from simulator.scenario_file import load_scenario
 from simulator.strategies.sticky import Sticky
 from tests.support import shapes

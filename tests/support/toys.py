@@ -10,7 +10,7 @@ import trio
 
 from simulator.exploration.start import observe
 from simulator.hosts.bare import BareHost
-from simulator.outcome import Violation
+from simulator.running.outcome import Violation
 from simulator.schedule import compact, format_segments
 from simulator.strategies.random_walk import RandomWalk
 from tests.support.arena import Arena

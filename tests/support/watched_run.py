@@ -16,11 +16,11 @@ import sys
 import trio
 
 from cache_core import privileges
-from simulator import cast, orchestrator
 from simulator.engine.faults import parse_fault
 from simulator.engine.trace import json_lines
 from simulator.ground.sandbox import Sandbox
 from simulator.hosts.trio_host import TrioHost
+from simulator.running import cast, orchestrator
 from simulator.scenario_file import load_scenario
 from tests.support.every_call import every_call
 

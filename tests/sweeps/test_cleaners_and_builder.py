@@ -13,7 +13,7 @@ import errno
 import pytest
 
 from simulator.actors.toolchains.base import ToolchainError
-from simulator.blame import failure_of
+from simulator.running.blame import failure_of
 from simulator.strategies.round_robin import RoundRobin
 from simulator.strategies.sticky import Sticky
 from tests.support.sweep_builds import STORMS, build, recipe_of, set_stage

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from simulator.errors import BadInputError
-from simulator.identity import scenario_digest
+from simulator.running.identity import scenario_digest
 from simulator.scenario_file import load_scenario, scenario_files
 
 GOOD = """

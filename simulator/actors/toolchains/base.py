@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cache_core.kernel import Kernel
-    from simulator.manifest import SdistManifest
+    from simulator.likeness.manifest import SdistManifest
 
 # Phases, named after the commands of the real back end where it has one. Their order is the toolchain's.
 PREPARE = "prepare"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from simulator.actors.toolchains.base import BUILD_PY, BUILD_SCRIPTS, EGG_INFO, NOT_A_DIRECTORY, ToolchainError
 from simulator.actors.toolchains.egg_info import write_egg_info
 from simulator.actors.toolchains.stdlib import exists, isdir, isfile, path_mkdir, read_file, write_file
-from simulator.manifest import content
+from simulator.likeness.manifest import content
 
 if TYPE_CHECKING:
     from simulator.actors.toolchains.process import Process

@@ -18,14 +18,14 @@ from simulator.actors.toolchains.copytree import copy, copytree
 from simulator.actors.toolchains.rmtree import rmtree
 from simulator.actors.toolchains.stdlib import exists, isdir, isfile, islink, makedirs, read_file, write_file
 from simulator.actors.toolchains.unpack import unpack_directory
-from simulator.manifest import FileSpec, content
+from simulator.likeness.manifest import FileSpec, content
 
 if TYPE_CHECKING:
     from cache_core.kernel import Kernel
     from simulator.actors.toolchains.names import WheelNames
     from simulator.actors.toolchains.process import Process
     from simulator.actors.toolchains.releases import Release
-    from simulator.manifest import SdistManifest
+    from simulator.likeness.manifest import SdistManifest
 
 # Egg metadata that a wheel has no use for.
 LEFT_OUT = frozenset({"PKG-INFO", "requires.txt", "SOURCES.txt", "not-zip-safe"})

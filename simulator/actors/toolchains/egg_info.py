@@ -23,7 +23,7 @@ from simulator.actors.toolchains.stdlib import (
     write_all,
     write_file,
 )
-from simulator.manifest import FileSpec, content
+from simulator.likeness.manifest import FileSpec, content
 
 if TYPE_CHECKING:
     from cache_core.kernel import Kernel

@@ -20,12 +20,12 @@ from simulator.actors.toolchains.dist_info import (
 )
 from simulator.actors.toolchains.egg_info import FLAGS
 from simulator.actors.toolchains.install_commands import data_directory, namespace_modules
-from simulator.manifest import FileSpec, content
+from simulator.likeness.manifest import FileSpec, content
 
 if TYPE_CHECKING:
     from simulator.actors.toolchains.names import WheelNames
     from simulator.actors.toolchains.releases import Release
-    from simulator.manifest import BuildSpec, SdistManifest, WheelManifest
+    from simulator.likeness.manifest import BuildSpec, SdistManifest, WheelManifest
 
 # Written from what was read, so it is as wrong as the wheel is.
 _RECORD = ".dist-info/RECORD"

@@ -17,7 +17,7 @@ from simulator.actors.toolchains.unpack import unpack_directory
 
 if TYPE_CHECKING:
     from simulator.actors.toolchains.process import Process
-    from simulator.manifest import BuildSpec
+    from simulator.likeness.manifest import BuildSpec
 
 _PERMISSIONS = 0o7777
 _RUNNABLE = 0o555

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulator.manifest import SdistManifest
+    from simulator.likeness.manifest import SdistManifest
 
 # Of python, abi and platform: what a wheel file name ends with.
 _TAGS = 3

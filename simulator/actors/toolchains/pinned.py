@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cache_core.kernel import Kernel
     from simulator.actors.toolchains.base import BuildRequest
     from simulator.actors.toolchains.releases import Release
-    from simulator.manifest import SdistManifest
+    from simulator.likeness.manifest import SdistManifest
 
 # Whatever is built: what is in the package is of no account.
 _PACKAGE = "package"

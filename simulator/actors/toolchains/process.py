@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from simulator.actors.toolchains.distutils import Distutils
     from simulator.actors.toolchains.names import WheelNames
     from simulator.actors.toolchains.releases import Release
-    from simulator.manifest import BuildSpec
+    from simulator.likeness.manifest import BuildSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from simulator.actors.toolchains.base import BuildRequest
     from simulator.actors.toolchains.process import Process
     from simulator.actors.toolchains.releases import Release
-    from simulator.manifest import SdistManifest
+    from simulator.likeness.manifest import SdistManifest
 
 
 class SetuptoolsBuild:

@@ -16,7 +16,7 @@ from simulator.actors.toolchains.process import start
 from simulator.actors.toolchains.rmtree import rmtree
 from simulator.actors.toolchains.stdlib import isdir
 from simulator.actors.toolchains.wheelfile import write_wheel
-from simulator.manifest import content
+from simulator.likeness.manifest import content
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cache_core.kernel import Kernel
     from simulator.actors.toolchains.base import BuildRequest
     from simulator.actors.toolchains.releases import Release
-    from simulator.manifest import SdistManifest
+    from simulator.likeness.manifest import SdistManifest
 
 _COLLECTED = "build/lib/"
 # Of what is said here; the commands have their release's. 2: the tree is zipped.

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from simulator.fidelity import compare, from_tsv
 from simulator.ground import machine
+from simulator.likeness.fidelity import compare, from_tsv
 
 TRACES = os.path.join(os.path.dirname(__file__), "../../data/traces")
 KINDS = ["scenarios", "states", "cleaners", "toolchains", "protocols", "strategies", "packages"]

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from simulator.manifest import load_manifest
+from simulator.likeness.manifest import load_manifest
 from tests.support.sdists import make_sdist, make_wheel
 
 FILES = {

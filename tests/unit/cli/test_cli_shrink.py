@@ -120,7 +120,7 @@ def test_damaged_and_foreign_schedules(cachestorm, poisoned, sandboxes):
 
 def test_a_schedule_that_this_scenario_cannot_follow_names_the_step(cachestorm, sandboxes):
     from simulator.engine.trace import Fingerprint
-    from simulator.identity import unscheduled_digest
+    from simulator.running.identity import unscheduled_digest
     from simulator.scenario_file import load_scenario
     from simulator.token import token_for
 

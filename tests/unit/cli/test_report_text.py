@@ -2,11 +2,11 @@ import io
 import re
 
 from simulator.engine.actor import BLOCKED, DONE, Actor
-from simulator.explain import Line, Story
-from simulator.outcome import BuildOutcome, CleanerOutcome, Failure, Poisoned, Residue, Violation
+from simulator.explaining.poisoning import Line, Story
 from simulator.report.live import PlainView, TerminalView
 from simulator.report.summary import Summary
 from simulator.report.text import Report
+from simulator.running.outcome import BuildOutcome, CleanerOutcome, Failure, Poisoned, Residue, Violation
 
 
 def printed(section, *arguments):

@@ -7,6 +7,7 @@ from itertools import combinations
 import pytest
 import trio
 
+from simulator.explaining.swap import place_of
 from simulator.exploration.classes import trace_class
 from simulator.exploration.footprints import conflict, footprints
 from simulator.exploration.reversible import PartialOrder, Reversal
@@ -15,7 +16,6 @@ from simulator.scenario_file import load_scenario
 from simulator.search.subject import ScenarioSubject
 from simulator.shrink.follow import Follow
 from simulator.shrink.plan import plan_of
-from simulator.swap import place_of
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ from simulator import oracles
 from simulator.cli.failures import report as show
 from simulator.errors import OracleError
 from simulator.oracles.asking import Raised, ask
-from simulator.outcome import Violation
+from simulator.running.outcome import Violation
 from simulator.scenario_file import load_scenario
 from tests.support.exploring import explored
 from tests.support.runs import run_one

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from simulator import orchestrator
 from simulator.actors import toolchains
 from simulator.actors.toolchains.releases import RELEASES
 from simulator.actors.toolchains.setuptools_build import SetuptoolsBuild
 from simulator.engine.faults import parse_fault
+from simulator.running import orchestrator
 from simulator.scenario_file import load_scenario
 from tests.support.runs import run_one
 

@@ -6,9 +6,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from simulator.explaining.sometimes import counters
 from simulator.oracles import CLEANER_ORACLES, ORACLES, STORM_ORACLES
 from simulator.scenario_file import load_scenario
-from simulator.sometimes import counters
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/oracles.md").read_text()
 

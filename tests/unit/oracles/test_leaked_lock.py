@@ -13,9 +13,9 @@ from simulator.actors.cleaners import CLEANERS, Cleaned, Cleaner
 from simulator.engine.faults import parse_fault
 from simulator.hosts.bare import BareHost
 from simulator.hosts.trio_host import TrioHost
+from simulator.running.verdict import left_locks
 from simulator.scenario import Expect
 from simulator.scenario_file import load_scenario
-from simulator.verdict import left_locks
 from tests.support.arena import Arena
 from tests.support.runs import run_one
 

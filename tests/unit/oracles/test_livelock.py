@@ -9,11 +9,11 @@ import pytest
 
 from simulator.actors import toolchains
 from simulator.actors.cleaners import CLEANERS, Cleaner
-from simulator.bounds import of_cleaner, of_storm
 from simulator.engine.gate import Bounds
 from simulator.engine.trace import errno_name
 from simulator.hosts.bare import BareHost
 from simulator.hosts.trio_host import TrioHost
+from simulator.running.bounds import of_cleaner, of_storm
 from simulator.scenario import Expect, Schedule
 from simulator.scenario_file import load_scenario
 from simulator.strategies.replay import Replay

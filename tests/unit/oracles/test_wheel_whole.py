@@ -14,7 +14,7 @@ from simulator.actors.toolchains import TOOLCHAINS
 from simulator.ground.stage import Stage
 from simulator.oracles.base import StormEvidence
 from simulator.oracles.wheel_whole import wheel_whole
-from simulator.outcome import BuildOutcome, Residue
+from simulator.running.outcome import BuildOutcome, Residue
 from simulator.scenario_file import load_scenario
 
 SCENARIO = load_scenario("issue-3515-loop")

@@ -10,9 +10,9 @@ import trio
 
 from simulator.actors.toolchains import TOOLCHAINS
 from simulator.ground.sandbox import Sandbox
+from simulator.likeness.solo import solo
 from simulator.scenario_file import package_manifests
 from simulator.sdists.looks import imported_modules, searches_root
-from simulator.solo import solo
 
 
 @pytest.mark.parametrize(

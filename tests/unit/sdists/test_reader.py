@@ -3,7 +3,7 @@
 import pytest
 
 from simulator.errors import BadInputError
-from simulator.manifest import FileSpec, load_manifest
+from simulator.likeness.manifest import FileSpec, load_manifest
 from simulator.sdists.document import manifest_json
 from simulator.sdists.reader import read_sdist, read_with_notes
 from tests.support.sdists import make_sdist, make_zip

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from simulator.errors import BadInputError
-from simulator.manifest import FileSpec, Source
+from simulator.likeness.manifest import FileSpec, Source
 from simulator.sdists.reader import read_with_notes
 from simulator.sdists.wheels import read_wheel
 from tests.support.sdists import make_sdist, make_wheel

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from simulator.errors import BadInputError
+from simulator.explaining.swap import common_directory, explain_by_swap
 from simulator.report.swap import render_swap
 from simulator.shrink.keep import Poisoned, SameViolation, poisoned_in
 from simulator.shrink.shrinking import Limits, shrink
 from simulator.strategies.replay import Replay
-from simulator.swap import common_directory, explain_by_swap
 from tests.support.toys import ToySubject, checks_then_writes, failed, waits, wanders
 
 pytestmark = pytest.mark.slow
