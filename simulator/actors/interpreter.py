@@ -11,10 +11,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from functools import cache
+from importlib.abc import InspectLoader
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
 
     from cache_core.kernel import Kernel
 
@@ -44,11 +47,20 @@ def rmtree_of_this_interpreter(kernel: Kernel) -> Callable[[str], None]:
 
     Raises (when called): whatever `shutil.rmtree` raises.
     """
-    specification = importlib.util.find_spec("shutil")
-    if specification is None or specification.loader is None:
-        raise AssertionError("an interpreter without shutil")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    module.__dict__["os"] = _OperatingSystem(kernel)
-    remove: Callable[[str], None] = module.__dict__["rmtree"]
+    module: dict[str, Any] = {"__name__": "shutil"}
+    exec(_code(), module)  # noqa: S102
+    module["os"] = _OperatingSystem(kernel)
+    remove: Callable[[str], None] = module["rmtree"]
     return remove
+
+
+@cache
+def _code() -> CodeType:
+    # Read once: of a run of two small builds, reading it again took a fifteenth.
+    specification = importlib.util.find_spec("shutil")
+    if specification is None or not isinstance(specification.loader, InspectLoader):
+        raise AssertionError("an interpreter without shutil")
+    code = specification.loader.get_code("shutil")
+    if code is None:
+        raise AssertionError("an interpreter whose shutil has no code")
+    return code

@@ -18,7 +18,7 @@ import pytest
 from cache_core.kernel import REAL
 from simulator.actors.uv_cleaners import UV_CLEANERS, UvCleanError
 
-STATES = runpy.run_path(str(Path(__file__).parents[1] / "unit/test_uv_models.py"))["STATES"]
+STATES = runpy.run_path(str(Path(__file__).parents[1] / "unit/actors/test_uv_models.py"))["STATES"]
 
 # Of the calls that change something, the real program's names, and what they are to us.
 CHANGES = "mkdir,rmdir,unlink,unlinkat,chmod,openat,rename,renameat,renameat2,link"
