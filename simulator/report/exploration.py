@@ -73,6 +73,7 @@ class ExplorationReport:
             return
         for item in found.violations:
             self._violation(item, found.explored)
+        self._line("(`shrink` for `replay`: a smaller run that fails in the same way; `--explain`: why it does)", "dim")
 
     def _violation(self, item: Violated, explored: int) -> None:
         violation = item.violation
