@@ -14,7 +14,7 @@ from simulator.oracles.base import LeftLocks
 from simulator.running.outcome import CleanerOutcome, Poisoned, Residue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from simulator.actors.cleaners import Cleaned
     from simulator.engine.gate import Gate
@@ -58,29 +58,44 @@ def emptied(scenario: Scenario, cleaners: Iterable[CleanerOutcome]) -> bool:
 def left_locks(gate: Gate, cache: str) -> LeftLocks:
     """The locks of a run that nobody gave up, when all its actors have ended.
 
-    Who holds a lock is read in proc(5): to try it would be more than a look. Where there is no /proc, or the file
-    system gives its files other device numbers there, nobody is seen to hold one.
+    All actors are of this process, so a lock that is still held is a descriptor's of this process, and proc(5) tells
+    which descriptors have one: to try a lock would be more than a look. Where there is no /proc, nobody is seen to
+    hold one. (The list of all locks of the system, /proc/locks, makes its reader wait for every processor: 4 ms where
+    a run takes 3.)
 
     Args:
         gate: of the run.
         cache: absolute path of the cache.
     """
     kept = tuple((actor.name, path) for actor in gate.actors for path in actor.kept)
-    locked = _locked_files() if gate.locks_taken else frozenset[tuple[int, int]]()
-    held = tuple(path for path in gate.locks_taken if _identity(f"{cache}/{path}") in locked)
-    return LeftLocks(kept, held)
+    places = {_identity(f"{cache}/{path}"): path for path in gate.locks_taken}
+    held = _held(places) if places else frozenset[str]()
+    return LeftLocks(kept, tuple(path for path in gate.locks_taken if path in held))
 
 
-def _locked_files() -> frozenset[tuple[int, int]]:
-    """Device and inode of each file that somebody holds a flock on."""
+def _held(places: Mapping[tuple[int, int] | None, str]) -> frozenset[str]:
+    """Those of some files, by device and inode, that a descriptor of this process holds a flock on."""
     try:
-        with open("/proc/locks", encoding="ascii") as file:
-            lines = [line.split() for line in file]
+        descriptors = os.listdir("/proc/self/fd")
     except FileNotFoundError:
         return frozenset()
-    # 1: FLOCK ADVISORY WRITE 2123 00:2e:44 0 EOF; whoever waits has an arrow in the second place.
-    places = [words[5].split(":") for words in lines if words[1] == "FLOCK"]
-    return frozenset((os.makedev(int(major, 16), int(minor, 16)), int(inode)) for major, minor, inode in places)
+    held = set()
+    for name in descriptors:
+        try:
+            status = os.fstat(int(name))
+        except OSError:
+            # The one that listed them, closed since.
+            continue
+        path = places.get((status.st_dev, status.st_ino))
+        if path is not None and _has_lock(name):
+            held.add(path)
+    return frozenset(held)
+
+
+def _has_lock(descriptor: str) -> bool:
+    # lock:   1: FLOCK  ADVISORY  WRITE 2123 00:2e:44 0 EOF
+    with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as lines:
+        return any(line.startswith("lock:") and "FLOCK" in line for line in lines)
 
 
 def _identity(path: str) -> tuple[int, int] | None:
