@@ -18,6 +18,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cache_core.kernel import REAL
@@ -25,9 +26,9 @@ from simulator.engine.actor import ENABLED
 from simulator.engine.gate import EVENT
 from simulator.engine.listing import sorted_entries
 from simulator.engine.paths import Relative
-from simulator.engine.quiet import KINDS, quiet_calls
+from simulator.engine.quiet import KINDS, may_keep, quiet_calls
 from simulator.engine.step import EXCLUSIVE, SHARED, UNLOCK, StallRequested, Stepper
-from simulator.engine.trace import CREATIONS, LIST_DESCRIPTOR, LIST_PATH
+from simulator.engine.trace import CREATIONS, LIST_DESCRIPTOR, LIST_PATH, Creation
 from simulator.errors import ActorKilled
 
 if TYPE_CHECKING:
@@ -56,11 +57,15 @@ class Calls(Stepper):
 
     def open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> Any:
         """As `Kernel.open`."""
+        shown, arguments, at = self._name(path, dir_fd), (path, flags, mode), _at(dir_fd)
         operation = KINDS[flags][0]
+        if may_keep(flags):
+            creation = Creation(operation, mode)
+            after, function = partial(self._opened_or_made, creation), partial(_open_or_make, creation)
+            return self._make((creation, shown, None, None, after, function, arguments, at))
         if flags & os.O_CREAT:
             operation = CREATIONS[operation, mode]
-        shown = self._name(path, dir_fd)
-        return self._make((operation, shown, None, None, self._opened, REAL.open, (path, flags, mode), _at(dir_fd)))
+        return self._make((operation, shown, None, None, self._opened, REAL.open, arguments, at))
 
     def openat2(self, path: str, flags: int, resolve: int, *, dir_fd: int) -> Any:
         """As `Kernel.openat2`."""
@@ -269,6 +274,17 @@ class Calls(Stepper):
             if self._actor.dead:
                 raise ActorKilled(self._actor.name) from None
             raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from None
+
+
+def _open_or_make(creation: Creation, path: str, flags: int, mode: int, *, dir_fd: int | None = None) -> int:
+    """open(2), which does not tell whether it made the file: we look before, while it is nobody else's turn."""
+    try:
+        REAL.stat(path, dir_fd=dir_fd)
+    except OSError:
+        return REAL.open(path, flags, mode, dir_fd=dir_fd)
+    fd = REAL.open(path, flags, mode, dir_fd=dir_fd)
+    creation.kept = True
+    return fd
 
 
 def _listing(path: str | int) -> str:

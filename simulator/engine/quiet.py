@@ -33,6 +33,9 @@ _FILE_TYPE = 0o170000
 _REGULAR = 0o100000
 _CREATES_EXCLUSIVELY = os.O_CREAT | os.O_EXCL
 
+_CREATES = os.O_CREAT
+# Of open(2): creates, or keeps what is there.
+_MAY_KEEP = os.O_CREAT | os.O_EXCL | os.O_TRUNC
 _new = tuple.__new__
 _name_of = attrgetter("name")
 
@@ -52,6 +55,11 @@ class _Kinds(dict[int, tuple[str, bool, str | None]]):
 
 
 KINDS = _Kinds()
+
+
+def may_keep(flags: int) -> bool:
+    """Whether open(2) with these flags creates a file where there is none, and keeps as it is one that is there."""
+    return flags & _MAY_KEEP == os.O_CREAT
 
 
 def quiet_calls(kernel: GatedKernel) -> dict[str, Callable[..., Any]]:
@@ -159,6 +167,8 @@ def _open(kernel: GatedKernel, hand: AtHand) -> Callable[..., Any]:
     steps = kernel.steps
 
     def open_(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> Any:
+        if flags & _MAY_KEEP == _CREATES:
+            return ordinary(path, flags, mode, dir_fd=dir_fd)
         try:
             phase = pop()
             shown = known[path] if dir_fd is None else inside[descriptors[dir_fd]][path]

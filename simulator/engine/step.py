@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from simulator.engine.faults import Fault
     from simulator.engine.gate import Gate
     from simulator.engine.paths import Known, Paths
-    from simulator.engine.trace import RawStep
+    from simulator.engine.trace import Creation, RawStep
 
     # The actor's name, how to take a token, paths as shown, its descriptors, how to record a step, how to record one
     # that failed, and the logical times.
@@ -231,6 +231,14 @@ class Stepper:
         if changes:
             self._times.modified[path] = len(self._gate.steps)
         return fd, detail
+
+    def _opened_or_made(
+        self, creation: Creation, path: str, target: str | None, arguments: tuple[Any, ...], fd: int
+    ) -> tuple[int, object]:
+        if not creation.kept:
+            return self._opened(path, target, arguments, fd)
+        self._actor.descriptors[fd] = path
+        return fd, None
 
     def _closed(self, path: str, target: str | None, arguments: tuple[Any, ...], result: None) -> tuple[None, object]:
         del path, target

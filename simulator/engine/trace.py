@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from cache_core import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 # Operations are named as in `os`, with two distinctions that matter to others. The kinds of open(2):
 OPEN = "open"  # for reading, or without creating
@@ -35,20 +35,26 @@ class Creation(str):
 
     Attributes:
         mode: as given, before the umask.
+        kept: whether it made nothing and emptied nothing, since something was there, and was opened as it was.
     """
 
-    __slots__ = ("mode",)
+    __slots__ = ("kept", "mode")
 
+    kept: bool
     mode: int
 
-    def __new__(cls, operation: str, mode: int) -> Self:
+    def __new__(cls, operation: str, mode: int, *, kept: bool = False) -> Self:
         """As the operation, with the mode."""
         creation = super().__new__(cls, operation)
-        creation.mode = mode
+        creation.mode, creation.kept = mode, kept
         return creation
 
-    def __reduce__(self) -> tuple[type[Creation], tuple[str, int]]:
-        return Creation, (str(self), self.mode)
+    def __reduce__(self) -> tuple[Callable[[str, int, bool], Creation], tuple[str, int, bool]]:
+        return _creation, (str(self), self.mode, self.kept)
+
+
+def _creation(operation: str, mode: int, kept: bool) -> Creation:
+    return Creation(operation, mode, kept=kept)
 
 
 class _Creations(dict[tuple[str, int], Creation]):

@@ -189,7 +189,11 @@ class Follower(Reach, PlainRules):
             raise LostTrackError(step.path)
         place = places[0]
         node = place.node
-        if node is None:
+        if isinstance(step.operation, Creation) and step.operation.kept:
+            if node is None:
+                raise LostTrackError(step.path)
+            self._touch(mode(node.number), READ)
+        elif node is None:
             node = self._make(place, FILE, _mode_of(step))
         elif node.certain:
             self._emptied(node)

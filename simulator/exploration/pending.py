@@ -186,7 +186,7 @@ class Foresight(Reach):
         place = self._follow(self._single(step, step.path))
         self._may_be_refused(place.node)
         self._may_be_dead(place)
-        if place.node is not None:
+        if place.node is not None and step.detail == TRUNCATED:
             self._empty([place.node])
         if not self._taken(place):
             self._name(place)
@@ -237,5 +237,5 @@ class Foresight(Reach):
 def _as_step(actor: Actor, call: Call) -> Step:
     """The step that a call becomes if it succeeds, as far as that is known."""
     operation, path, target, mode, _, _, arguments, _ = call
-    empties = operation == OPEN and arguments[1] & os.O_TRUNC
+    empties = operation in {OPEN, CREATE} and arguments[1] & os.O_TRUNC
     return Step(actor.name, actor.phase, operation, path, target, mode, None, TRUNCATED if empties else None, None)

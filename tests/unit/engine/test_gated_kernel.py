@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 import stat
 
 import pytest
@@ -134,6 +135,27 @@ def test_now_is_a_logical_time_and_a_given_time_stays(tmp_path):
     record(tmp_path, touch)
     assert LOGICAL_EPOCH <= shown["a"] < shown["b"]
     assert shown["set"] == 200
+
+
+@pytest.mark.parametrize("flags", [os.O_CREAT, os.O_CREAT | os.O_TRUNC, os.O_CREAT | os.O_APPEND])
+def test_an_open_that_may_create_says_whether_it_kept_what_was_there(tmp_path, flags):
+    times = []
+
+    def open_twice(kernel):
+        path = f"{tmp_path}/cache/f"
+        for _ in range(2):
+            kernel.close(kernel.open(path, os.O_WRONLY | flags))
+            times.append(kernel.stat(path).st_mtime)
+        with pytest.raises(FileNotFoundError):
+            kernel.open(f"{tmp_path}/cache/missing/f", os.O_WRONLY | flags)
+
+    keeps = not flags & os.O_TRUNC
+    steps = [step for step in record(tmp_path, open_twice) if step[2] == "create"]
+    assert [getattr(step[2], "kept", None) for step in steps[:2]] == [False, keeps]
+    assert [step[6] for step in steps] == [None, None, errno.ENOENT]
+    # What was kept was not modified.
+    assert (times[0] == times[1]) is keeps
+    assert pickle.loads(pickle.dumps(steps[1][2])).kept is keeps
 
 
 def writer(path, data=b"0123456789"):

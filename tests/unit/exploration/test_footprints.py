@@ -8,6 +8,7 @@ import pytest
 
 from simulator.engine.faults import AFTER, BEFORE
 from simulator.engine.paths import OUTSIDE, Relative
+from simulator.engine.trace import Creation
 from simulator.exploration.footprints import Follower, conflict
 from simulator.exploration.start import Found, Start
 from simulator.exploration.tree import DIRECTORY, FILE, LINK
@@ -30,6 +31,8 @@ START = Start(
         found("cache/closed", DIRECTORY, 6, mode=0o200),
     ),
 )
+# An open that may create found something, and left it as it was.
+KEPT = Creation("create", 0o666, kept=True)
 # As they are met: outside of the sandbox, the sandbox, and what is above.
 NAMES = {
     1: "outside",
@@ -131,6 +134,7 @@ ROWS = [
     (step("opendir", "d"), IN_D),
     (step("create", "d/f"), IN_D | {"read entry d/f", "read mode f", "add meta f", "write data f"}),
     (step("create", "z"), {"read entry cache/z", "read mode z", "add meta z", "read data z"}),
+    (step(KEPT, "d/f"), IN_D | {"read entry d/f", "read mode f"}),
 ]  # fmt: skip
 
 
@@ -255,6 +259,12 @@ def test_nothing_but_the_record_is_known_of_what_nobody_looked_at():
     assert kinds == {"mode": "read", "meta": "add", "entry": "write", "data": "write", "listing": "add"}
 
 
+def test_what_was_kept_must_have_been_there():
+    follower = Follower(START)
+    follower.follow(step(KEPT, "d/nothing"))
+    assert follower.lost
+
+
 def test_the_times_of_a_directory_are_seen_once_they_are_set():
     assert "read listing d" not in told(last(step("stat", "d")))
     assert "write listing d" in told(last(step("utime", "d")))
@@ -282,6 +292,12 @@ def test_outside_is_one_object_and_changing_it_concerns_everybody():
         (step("link", "d/f", "n"), step("unlink", "g"), False),
         (step("lstat", "d/f"), step("unlink", "g"), True),
         (step("rename", "d", "e/n"), step("lstat", "e/.."), True),
+        (step(KEPT, "d/f"), step("lstat", "d/f"), False),
+        (step(KEPT, "d/f"), step(KEPT, "d/f"), False),
+        (step(KEPT, "d/f"), step("create", "d/f"), False),
+        (step(KEPT, "d/f"), step("chmod", "d/f", mode=0o200), True),
+        (step(KEPT, "d/f"), step("unlink", "d/f"), True),
+        (step("create", "d/f"), step("lstat", "d/f"), True),
     ],
 )
 def test_conflicts(one, other, conflicting):
