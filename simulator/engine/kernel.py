@@ -281,10 +281,10 @@ def _open_or_make(creation: Creation, path: str, flags: int, mode: int, *, dir_f
     try:
         REAL.stat(path, dir_fd=dir_fd)
     except OSError:
-        return REAL.open(path, flags, mode, dir_fd=dir_fd)
-    fd = REAL.open(path, flags, mode, dir_fd=dir_fd)
-    creation.kept = True
-    return fd
+        creation.kept = False
+    else:
+        creation.kept = True
+    return REAL.open(path, flags, mode, dir_fd=dir_fd)
 
 
 def _listing(path: str | int) -> str:

@@ -35,25 +35,26 @@ class Creation(str):
 
     Attributes:
         mode: as given, before the umask.
-        kept: whether it made nothing and emptied nothing, since something was there, and was opened as it was.
+        kept: whether something was there, and was opened as it was; False where nothing was. None of a call that would
+            have emptied it: that does not tell.
     """
 
     __slots__ = ("kept", "mode")
 
-    kept: bool
+    kept: bool | None
     mode: int
 
-    def __new__(cls, operation: str, mode: int, *, kept: bool = False) -> Self:
+    def __new__(cls, operation: str, mode: int, *, kept: bool | None = None) -> Self:
         """As the operation, with the mode."""
         creation = super().__new__(cls, operation)
         creation.mode, creation.kept = mode, kept
         return creation
 
-    def __reduce__(self) -> tuple[Callable[[str, int, bool], Creation], tuple[str, int, bool]]:
+    def __reduce__(self) -> tuple[Callable[[str, int, bool | None], Creation], tuple[str, int, bool | None]]:
         return _creation, (str(self), self.mode, self.kept)
 
 
-def _creation(operation: str, mode: int, kept: bool) -> Creation:
+def _creation(operation: str, mode: int, kept: bool | None) -> Creation:
     return Creation(operation, mode, kept=kept)
 
 

@@ -12,19 +12,18 @@ tell them apart.
 
 Source: A. Mazurkiewicz, "Concurrent program schemes and their interpretations" (1977); V. Diekert, G. Rozenberg (eds.),
 "The Book of Traces" (1995), chapters 1 and 2; clocks: F. Mattern, "Virtual time and global states of distributed
-systems" (1989). What differs: a key has adds beside reads and writes. Reads since the last add or write form a group,
-and so do adds; a step depends on the whole group before its own, so each key needs two clocks, and no step is compared
-with another.
+systems" (1989). What differs: a key has adds beside reads and writes, and more (`simulator.exploration.keys`). So it
+needs a clock for each way in which it was touched, and no step is compared with another.
 Cost: steps x keys of a step x actors; no pairs. 10 to 30 us a step, besides the footprints.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from simulator.exploration.footprints import footprints
-from simulator.exploration.keys import EVERYTHING, WRITE
+from simulator.exploration.keys import AGAINST, EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,40 +58,22 @@ def clocks(actors: Sequence[str], touched: Sequence[Footprint]) -> Iterator[Cloc
     nothing: Clock = (0,) * len(places)
     last = [nothing] * len(places)
     floor = nothing
-    groups: dict[Key, _Group] = {}
+    # Of each key: what comes before any step that touched it in one way, these included.
+    touched_so_far: dict[Key, dict[str, Clock]] = {}
     for actor, footprint in zip(actors, touched, strict=True):
         place = places[actor]
         everything = EVERYTHING in footprint
         before = [last[place], floor, *(last if everything else ())]
         for key, kind in footprint.items():
-            group = groups.get(key)
-            if group is not None:
-                before.append(group.earlier if kind == group.kind != WRITE else group.inside)
+            ways = touched_so_far.get(key)
+            if ways is not None:
+                before += [clock for way, clock in ways.items() if way in AGAINST[kind]]
         latest = list(map(max, *before))
         latest[place] += 1
         clock = last[place] = tuple(latest)
         if everything:
             floor = clock
         for key, kind in footprint.items():
-            group = groups.get(key)
-            if group is None:
-                groups[key] = _Group(kind, clock, nothing)
-            elif kind == group.kind != WRITE:
-                groups[key] = _Group(kind, tuple(map(max, group.inside, clock)), group.earlier)
-            else:
-                groups[key] = _Group(kind, clock, group.inside)
+            ways = touched_so_far.setdefault(key, {})
+            ways[kind] = tuple(map(max, ways.get(kind, nothing), clock))
         yield clock
-
-
-class _Group(NamedTuple):
-    """The latest steps that touched one key in one way, and commute; a write is alone.
-
-    Attributes:
-        kind: the way.
-        inside: what comes before any of them, themselves included.
-        earlier: what comes before all of them because of this key.
-    """
-
-    kind: str
-    inside: Clock
-    earlier: Clock

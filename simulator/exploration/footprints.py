@@ -37,13 +37,14 @@ from typing import TYPE_CHECKING
 
 from simulator.engine.faults import AFTER, BEFORE, BUILD_ERROR, KILL
 from simulator.engine.step import SHARED, UNLOCK
-from simulator.engine.trace import CREATE, CREATE_EXCL, OPEN, OPENDIR, TRUNCATED, Creation, Step
+from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_PATH, OPEN, OPENDIR, TRUNCATED, Creation, Step
 from simulator.exploration.descriptors import Descriptors
 from simulator.exploration.keys import (
     ADD,
     EVERYTHING,
     MOVES,
     READ,
+    REMOVE,
     WRITE,
     Footprint,
     conflict,
@@ -56,7 +57,7 @@ from simulator.exploration.keys import (
 )
 from simulator.exploration.plain_rules import PlainRules
 from simulator.exploration.reach import LostTrackError, Reach
-from simulator.exploration.tree import DIRECTORY, FILE, LINK, Node, Place, Tree, is_denied
+from simulator.exploration.tree import DIRECTORY, FILE, LINK, Node, Place, Tree, is_denied, is_missing
 from simulator.ground.stage import CACHE
 
 if TYPE_CHECKING:
@@ -71,6 +72,11 @@ __all__ = ["Follower", "Footprint", "conflict", "footprints"]
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})
 _MAKES_A_NAME = frozenset({CREATE, CREATE_EXCL, "mkdir", "symlink", "link", "rename"})
+# Calls with one path, by how many of its last names tell whether ENOENT was their end: whoever makes a name needs but
+# the directory.
+_NAMES_NEEDED = dict.fromkeys(
+    ("stat", "lstat", "readlink", LIST_PATH, OPEN, OPENDIR, "unlink", "rmdir", "chmod", "utime"), 1
+) | dict.fromkeys((CREATE, CREATE_EXCL, "mkdir", "symlink"), 2)
 
 
 def footprints(steps: Iterable[RawStep], start: Start | None = None) -> list[Footprint]:
@@ -117,6 +123,7 @@ class Follower(Reach, PlainRules):
             step = step._replace(errno=None)
         self._touched = {}
         self._denied = is_denied(step.errno)
+        self._needed = _NAMES_NEEDED.get(step.operation) if is_missing(step.errno) else None
         if not self.lost:
             try:
                 self._rules.get(step.operation, self._unknown)(step)
@@ -187,21 +194,24 @@ class Follower(Reach, PlainRules):
             return
         if len(places) != 1:
             raise LostTrackError(step.path)
-        place = places[0]
+        self._opened(step, [self._made_or_there(step, places[0])])
+
+    def _made_or_there(self, step: Step, place: Place) -> Node:
         node = place.node
-        if isinstance(step.operation, Creation) and step.operation.kept:
-            if node is None:
+        kept = step.operation.kept if isinstance(step.operation, Creation) else None
+        if node is None:
+            if kept:
                 raise LostTrackError(step.path)
+            return self._make(place, FILE, _mode_of(step))
+        if kept:
             self._touch(mode(node.number), READ)
-        elif node is None:
-            node = self._make(place, FILE, _mode_of(step))
-        elif node.certain:
+            return node
+        if kept is None or node.certain:
             self._emptied(node)
-        else:
+        if not node.certain:
             # It was there, or was not.
-            self._emptied(node)
             self._name(place, node)
-        self._opened(step, [node])
+        return node
 
     def _create_new(self, step: Step) -> None:
         place = self._place(step, step.path)
@@ -231,8 +241,11 @@ class Follower(Reach, PlainRules):
 
     def _make_directory(self, step: Step) -> None:
         place = self._place(step, step.path)
-        if place is not None:
-            self._make(place, DIRECTORY)
+        if place is None:
+            return
+        # In one whose bits are not known for sure it may get some that were not asked for.
+        known = place.directory is not None and place.directory.mode is not None
+        self._make(place, DIRECTORY, step.mode if known else None)
 
     def _make_link(self, step: Step) -> None:
         place = self._place(step, step.path)
@@ -276,11 +289,17 @@ class Follower(Reach, PlainRules):
                     self._touch(listing(full.node.number), READ)
             return
         place = self._place(step, step.path)
-        if place is not None:
-            self._gone(place)
-            if place.node is not None:
-                self._touch(listing(place.node.number), READ)
-            self._name(place, None)
+        if place is None:
+            return
+        self._gone(place)
+        if place.node is not None:
+            self._touch(listing(place.node.number), READ)
+        if place.directory is None:
+            raise LostTrackError(place.name)
+        self._touched.pop(entry(place.directory.number, place.name), None)
+        way = REMOVE if self.tree.remove(place) else WRITE
+        self._touch(entry(place.directory.number, place.name), way)
+        self._touch(listing(place.directory.number), ADD)
 
     def _rename(self, step: Step) -> None:
         if step.errno is not None:
@@ -340,6 +359,8 @@ class Follower(Reach, PlainRules):
     def _fchown(self, step: Step) -> None:
         for node in self._of(step):
             self._touch(mode(node.number), READ if step.errno is not None else WRITE)
+            if step.errno is None:
+                node.mode = None
 
     def _utime(self, step: Step) -> None:
         for node in self._either(step):

@@ -7,13 +7,35 @@ numbers (`simulator.exploration.tree`).
 
 Adds commute: two names added to a directory, or taken from it, leave the same directory in either order, and so do two
 links made to one file; whoever lists the directory or looks at the file sees a difference, so an add and a read do not.
+
+A call that ends in ENOENT passes the names on its way, and would end so as well if a directory on it were gone: whoever
+removes one (an empty one, or it would not go) and whoever passes it commute.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 READ = "read"
 ADD = "add"
 WRITE = "write"
+# Of an entry: passed by a path that leads nowhere; taken away with the empty directory that it stood for.
+THROUGH = "through"
+REMOVE = "remove"
+
+# With which ways to touch a key another way does not commute.
+AGAINST: Mapping[str, frozenset[str]] = {
+    READ: frozenset({ADD, WRITE, REMOVE}),
+    ADD: frozenset({READ, WRITE, THROUGH, REMOVE}),
+    WRITE: frozenset({READ, ADD, WRITE, THROUGH, REMOVE}),
+    THROUGH: frozenset({ADD, WRITE}),
+    REMOVE: frozenset({READ, ADD, WRITE, REMOVE}),
+}
+# Those that leave what they touch as it was.
+LOOKS = frozenset({READ, THROUGH})
 
 # The part of the file system that decides who can move.
 LOCK = "lock"
@@ -62,14 +84,17 @@ def lock(number: int) -> Key:
 
 def join(footprint: Footprint, key: Key, kind: str) -> None:
     """Let `footprint` touch `key` as well, in two ways if need be."""
-    footprint[key] = kind if footprint.get(key, kind) == kind else WRITE
+    known = footprint.get(key, kind)
+    if known != kind:
+        kind = READ if known in LOOKS and kind in LOOKS else WRITE
+    footprint[key] = kind
 
 
 def conflict(one: Footprint, other: Footprint) -> bool:
-    """Whether the order of two steps may matter: they share a key, and are not both reads or both adds of it.
+    """Whether the order of two steps may matter: they share a key, and touch it in ways that do not commute.
 
     Cost: a look-up for each key of the smaller one.
     """
     if EVERYTHING in one or EVERYTHING in other:
         return True
-    return any(one[key] == WRITE or one[key] != other[key] for key in one.keys() & other.keys())
+    return any(other[key] in AGAINST[one[key]] for key in one.keys() & other.keys())

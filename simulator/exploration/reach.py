@@ -29,7 +29,7 @@ class LostTrackError(Exception):
 
 
 class Reach:
-    """Gathers a footprint. `touched` and `denied` are of the call at hand.
+    """Gathers a footprint. `touched`, `denied` and `needed` (as of `Tree.walk`) are of the call at hand.
 
     Args:
         tree: the shadow.
@@ -41,6 +41,7 @@ class Reach:
         self.descriptors = descriptors
         self._touched: Footprint = {}
         self._denied = False
+        self._needed: int | None = None
         self._outside = (entry(tree.outside.number, OUTSIDE), mode(tree.outside.number))
         self._looks: dict[str, Rule] = {
             "stat": self._stat, "lstat": self._lstat, "fstat": self._fstat, "readlink": self._readlink,
@@ -69,13 +70,13 @@ class Reach:
     def _places(self, step: Step, path: str) -> list[Place]:
         """Where a path leads, its last component not followed; several where a descriptor may be of several objects."""
         if not isinstance(path, Relative):
-            return [self.tree.walk(path, None, self._touched, denied=self._denied)]
+            return [self.tree.walk(path, None, self._touched, denied=self._denied, needed=self._needed)]
         starts = self.descriptors.of(step.actor, path.directory)
         if not starts:
             raise LostTrackError(path)
         if path.name and any(node.may_be_directory for node in starts):
             starts = [node for node in starts if node.may_be_directory]
-        return [self.tree.walk(path, node, self._touched, denied=self._denied) for node in starts]
+        return [self.tree.walk(path, node, self._touched, denied=self._denied, needed=self._needed) for node in starts]
 
     def _follow(self, place: Place) -> Place:
         return self.tree.follow(place, self._touched, denied=self._denied)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.exploration.classes import clocks
 from simulator.exploration.footprints import footprints
-from simulator.exploration.keys import ADD, EVERYTHING, READ, WRITE
+from simulator.exploration.keys import AGAINST, EVERYTHING, WRITE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from simulator.exploration.classes import Clock
     from simulator.exploration.keys import Footprint, Key
     from simulator.exploration.start import Start
-
-
-# With which ways to touch a key another way does not commute.
-_AGAINST = {READ: (ADD, WRITE), ADD: (READ, WRITE), WRITE: (READ, ADD, WRITE)}
 
 
 class Reversal(NamedTuple):
@@ -85,7 +81,7 @@ class PartialOrder:
         others = [name for name in self._places if name != actor]
         if EVERYTHING in footprint:
             return {before[name] for name in others if name in before}
-        touches = [(EVERYTHING, WRITE), *((key, kind) for key, mine in footprint.items() for kind in _AGAINST[mine])]
+        touches = [(EVERYTHING, WRITE), *((key, kind) for key, mine in footprint.items() for kind in AGAINST[mine])]
         return {latest[key, kind, name] for key, kind in touches for name in others if (key, kind, name) in latest}
 
     def _pairs_with(self, place: int, own: int | None, candidates: set[int]) -> list[Reversal]:

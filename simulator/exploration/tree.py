@@ -19,7 +19,7 @@ import errno
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.engine.paths import OUTSIDE, Relative
-from simulator.exploration.keys import MOVES, READ, entry, join, mode
+from simulator.exploration.keys import MOVES, READ, THROUGH, entry, join, mode
 
 if TYPE_CHECKING:
     from simulator.exploration.keys import Footprint
@@ -34,6 +34,9 @@ UNKNOWN = "unknown"
 LINKS_MAX = 40
 _SEARCH_BITS = 0o111
 _SPECIAL_BITS = 0o6000
+_OWNER_SEARCHES = 0o100
+# What is special in a path that leads nowhere: names that are no entries.
+_NO_ENTRIES = frozenset({"", ".", ".."})
 
 
 class Node:
@@ -49,17 +52,19 @@ class Node:
         target: where a symbolic link leads.
         empty: whether it is known to be an empty file.
         dated: whether somebody set the times of this directory.
+        gone: of a directory: by name, what empty directories it had until they were removed.
         shared: whether two actors may have one offset in it.
     """
 
     __slots__ = (
-        "_mode", "certain", "dated", "empty", "kind", "names", "number", "parent", "shared", "target", "whole",
+        "_mode", "certain", "dated", "empty", "gone", "kind", "names", "number", "parent", "shared", "target", "whole",
     )  # fmt: skip
 
     def __init__(self, number: int, kind: str, *, certain: bool = True) -> None:
         self.number = number
         self.kind = kind
         self.names: dict[str, Node | None] = {}
+        self.gone: dict[str, Node] = {}
         self.whole = False
         self.certain = certain
         self.parent: Node | None = None
@@ -78,6 +83,11 @@ class Node:
     def mode(self, mode: int | None) -> None:
         # The kernel takes set-user-id and set-group-id bits away by rules of its own.
         self._mode = None if mode is None or mode & _SPECIAL_BITS else mode
+
+    @property
+    def lets_its_owner_in(self) -> bool:
+        """Whether it is known that its owner may look a name up in it."""
+        return self._mode is not None and bool(self._mode & _OWNER_SEARCHES)
 
     @property
     def may_be_directory(self) -> bool:
@@ -133,28 +143,57 @@ class Tree:
         if directory is None or directory is self.outside:
             return
         directory.names[place.name] = node
+        directory.gone.pop(place.name, None)
         if node is not None:
             node.certain = True
             if node.may_be_directory:
                 node.parent = directory
 
+    def remove(self, place: Place) -> bool:
+        """An empty directory is removed.
+
+        Returns:
+            Whether a path that leads through it led nowhere before as well.
+        """
+        node = place.node
+        self.put(place, None)
+        if node is None or place.directory is None or place.directory is self.outside:
+            return False
+        if node.kind != DIRECTORY or not node.whole or not node.lets_its_owner_in:
+            return False
+        place.directory.gone[place.name] = node
+        return True
+
     # Where a path leads.
 
-    def walk(self, path: str, start: Node | None, footprint: Footprint, *, denied: bool) -> Place:
+    def walk(
+        self, path: str, start: Node | None, footprint: Footprint, *, denied: bool, needed: int | None = None
+    ) -> Place:
         """Resolve a path as far as its last component; a link there is not followed.
+
+        A path that leads nowhere is followed on in the directories that were there until they were removed: what
+        happened in them is what it would have met.
 
         Args:
             path: as shown; of a `Relative` only its name is resolved.
             start: where a relative path starts.
             footprint: takes what the walk reads.
             denied: whether the call ended in EACCES: then it went no further than where nobody may search.
+            needed: for a call that ended in ENOENT: how many names, the last ones, tell whether it had to; the others
+                are passed. None: all.
         """
         here, names = self._beginning(path, start, footprint)
-        links = 0
+        if needed is not None and not _NO_ENTRIES.isdisjoint(names):
+            needed = None
+        links, gone = 0, False
         while names:
             name = names.pop()
             node = here.node
+            if node is None and here.directory is not None and name:
+                node, gone = self._until_it_went(here, footprint), True
             if node is not None and node.kind == LINK:
+                if needed is not None:
+                    return self.walk(path, start, footprint, denied=denied)
                 links += 1
                 if links > LINKS_MAX:
                     return NOWHERE
@@ -166,8 +205,22 @@ class Tree:
                 if node is not None and node.kind != FILE:
                     join(footprint, mode(node.number), READ)
             elif name:
-                here = self._step(node, name, footprint, denied=denied)
-        return here
+                kind = READ if needed is None or len(names) < needed else THROUGH
+                here = self._step(node, name, footprint, denied=denied, kind=kind)
+        return NOWHERE if gone else here
+
+    @staticmethod
+    def _until_it_went(place: Place, footprint: Footprint) -> Node | None:
+        """The directory that was there, if it would have been no obstacle."""
+        directory = place.directory
+        node = None if directory is None else directory.gone.get(place.name)
+        if directory is None or node is None:
+            return None
+        if node.lets_its_owner_in:
+            return node
+        # By a descriptor that somebody has, since it was removed: before that it kept nobody out.
+        join(footprint, entry(directory.number, place.name), READ)
+        return None
 
     def follow(self, place: Place, footprint: Footprint, *, denied: bool) -> Place:
         """The same place, or where the link there leads."""
@@ -197,7 +250,7 @@ class Tree:
             names.append(self._cache)
         return Place(None, "", self.sandbox), names
 
-    def _step(self, node: Node | None, name: str, footprint: Footprint, *, denied: bool) -> Place:
+    def _step(self, node: Node | None, name: str, footprint: Footprint, *, denied: bool, kind: str = READ) -> Place:
         if node is self.outside:
             join(footprint, entry(node.number, OUTSIDE), READ)
             return Place(node, OUTSIDE, node)
@@ -209,7 +262,7 @@ class Tree:
         if name == "..":
             join(footprint, MOVES, READ)
             return Place(None, "", node.parent)
-        join(footprint, entry(node.number, name), READ)
+        join(footprint, entry(node.number, name), kind)
         return Place(node, name, self._look_up(node, name))
 
     def _look_up(self, directory: Node, name: str) -> Node | None:
@@ -236,6 +289,11 @@ class Tree:
             self.put(Place(directories[above], name, None), node)
             if found.kind == DIRECTORY:
                 directories[found.path] = node
+
+
+def is_missing(number: int | None) -> bool:
+    """Whether a call ended in ENOENT."""
+    return number == errno.ENOENT
 
 
 def is_denied(number: int | None) -> bool:

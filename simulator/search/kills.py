@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from simulator.engine.faults import KILL, Fault
-from simulator.exploration.keys import READ
+from simulator.exploration.keys import LOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -156,7 +156,7 @@ class KillPlan:
 
 def _changes(transition: Transition, made: Sequence[Transition]) -> bool:
     """Whether it leaves anything else than it found, in the cache or for somebody else."""
-    changed = {key for key, kind in transition.footprint.items() if kind != READ}
+    changed = {key for key, kind in transition.footprint.items() if kind not in LOOKS}
     if not transition.beside:
         return bool(changed)
     return any(not changed.isdisjoint(other.footprint) for other in made if other.actor != transition.actor)

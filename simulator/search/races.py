@@ -17,11 +17,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from simulator.exploration.keys import EVERYTHING, WRITE
+from simulator.exploration.keys import AGAINST, EVERYTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from simulator.exploration.classes import Clock
     from simulator.exploration.keys import Footprint, Key
 
@@ -57,7 +55,8 @@ class Order:
         self._nothing: Clock = (0,) * actors
         self._events: list[_Event] = []
         self._last: list[int | None] = [None] * actors
-        self._groups: dict[Key, _Group] = {}
+        # Of each key, by the way in which they touched it: places that no later one makes superfluous.
+        self._latest: dict[Key, dict[str, list[int]]] = {}
         self._everything: int | None = None
 
     def add(self, actor: int, footprint: Footprint) -> None:
@@ -69,13 +68,13 @@ class Order:
         if EVERYTHING in footprint:
             self._everything = place
         for key, kind in footprint.items():
-            group = self._groups.get(key)
-            if group is None:
-                self._groups[key] = _Group(kind, [place], ())
-            elif kind == group.kind != WRITE:
-                group.inside.append(place)
-            else:
-                self._groups[key] = _Group(kind, [place], group.inside)
+            latest = self._latest.get(key)
+            if latest is None:
+                self._latest[key] = {kind: [place]}
+                continue
+            for way in _IMPLIED[kind] & latest.keys():
+                latest[way] = [other for other in latest[way] if not self._comes_before(other, event)]
+            latest.setdefault(kind, []).append(place)
 
     def races(self, actor: int, footprint: Footprint) -> list[Race]:
         """Those of a transition that is about to be added with earlier ones; nothing is changed."""
@@ -106,9 +105,10 @@ class Order:
             return set(range(len(self._events)))
         before: set[int] = set() if self._everything is None else {self._everything}
         for key, kind in footprint.items():
-            group = self._groups.get(key)
-            if group is not None:
-                before.update(group.earlier if kind == group.kind != WRITE else group.inside)
+            latest = self._latest.get(key)
+            if latest is not None:
+                for way in AGAINST[kind] & latest.keys():
+                    before.update(latest[way])
         return before
 
     def _event(self, actor: int, before: set[int]) -> _Event:
@@ -138,9 +138,6 @@ class Order:
         return frozenset(initials)
 
 
-class _Group(NamedTuple):
-    """The latest transitions that touched one key in one way, and commute; a write is alone."""
-
-    kind: str
-    inside: list[int]
-    earlier: Sequence[int]
+# Whoever does not commute with one of these does not commute with the key's way either: who depends on the later one
+# need not be told of an earlier one that it depends on.
+_IMPLIED = {way: frozenset(other for other in AGAINST if AGAINST[other] <= AGAINST[way]) for way in AGAINST}

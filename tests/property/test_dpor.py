@@ -15,7 +15,7 @@ import pytest
 from simulator.exploration.keys import READ
 from simulator.search.dpor import Dpor
 from simulator.search.exhaustive import Exhaustive
-from tests.support.programs import draw_locking_program, draw_program, search, sizes_up_to
+from tests.support.programs import draw_emptying_program, draw_locking_program, draw_program, search, sizes_up_to
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ def any_program(seed):
     return draw_program(seed, sizes_up_to(INTERLEAVINGS_MAX))
 
 
-@pytest.mark.parametrize("draw", [any_program, draw_locking_program])
+@pytest.mark.parametrize("draw", [any_program, draw_locking_program, draw_emptying_program])
 def test_dpor_finds_what_exhaustive_search_finds(tmp_path, draw):
     runs = classes = interleavings = pruned = 0
     for seed in range(FIRST, FIRST + SCOPES):

@@ -12,7 +12,7 @@ from itertools import count
 
 import pytest
 
-from simulator.exploration.keys import ADD, READ, WRITE, conflict
+from simulator.exploration.keys import ADD, READ, REMOVE, THROUGH, WRITE, conflict
 from tests.support.pairs import RARER, Case, draw_case, play
 
 pytestmark = pytest.mark.slow
@@ -59,7 +59,8 @@ def without(part, *kinds):
 
 
 BLIND = {
-    "entries": without("entry", READ, ADD, WRITE),
+    "entries": without("entry", READ, THROUGH, WRITE, REMOVE),
+    "directories that go": without("entry", REMOVE),
     "listings": without("listing", READ, ADD, WRITE),
     "adds to listings": without("listing", ADD),
     "data": without("data", READ, ADD, WRITE),

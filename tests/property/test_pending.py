@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from simulator.exploration.footprints import Follower
-from simulator.exploration.keys import EVERYTHING, WRITE, conflict
+from simulator.exploration.keys import AGAINST, EVERYTHING, conflict
 from simulator.exploration.pending import Foresight
 from simulator.ground.sandbox import Sandbox
 from simulator.running import orchestrator
@@ -30,7 +30,9 @@ def uncovered(touched, foreseen):
     """The keys that were touched in another way than foreseen: something that conflicts with one alone exists."""
     if EVERYTHING in foreseen:
         return {}
-    return {key: kind for key, kind in touched.items() if foreseen.get(key) not in {kind, WRITE}}
+    return {
+        key: kind for key, kind in touched.items() if key not in foreseen or not AGAINST[kind] <= AGAINST[foreseen[key]]
+    }
 
 
 class Watch:

@@ -100,6 +100,33 @@ def draw_locking_program(seed):
     return program
 
 
+def draw_emptying_program(seed):
+    """Actors that take a chain of directories away from each other, and look for what was in it."""
+    draw = random.Random(seed)
+    chain = ("cache/a", "cache/a/b", "cache/a/b/c", "cache/a/b/c/d")
+    there = chain[: draw.randint(2, 4)]
+    shut = draw.random() < 0.2
+    tree = tuple(
+        ("directory", path, None, 0o500 if shut and path == there[-1] else 0o755)
+        for path in ("cache", "beside", *there)
+    )
+    kinds = {
+        "rmdir": 8, "mkdir": 3, "lstat": 2, "stat": 1, "open": 3, "listdir": 1, "chmod": 2, "unlink": 1, "utime": 1,
+        "rename": 1, "symlink": 1, "readlink": 1, "fchmod": 2, "close": 1,
+    }  # fmt: skip
+    calls = []
+    for number, most in enumerate(draw.choice(((5, 5), (6, 5), (3, 3, 3), (4, 3, 2))), 1):
+        made = []
+        for kind in draw.choices(tuple(kinds), tuple(kinds.values()), k=most):
+            at = draw.choice(there if kind == "rmdir" else chain)
+            flags = draw.choice((os.O_RDONLY, os.O_RDONLY | os.O_DIRECTORY, os.O_WRONLY | os.O_CREAT))
+            more = {"at": (None, at), "to": (None, draw.choice(("cache/a/b", "cache/e", "beside/b"))), "flags": flags}
+            more |= {"mode": draw.choice((0o755, 0o755, 0o700, 0o200, 0o600)), "times": None, "fd": 0, "follow": True}
+            made.append((f"actor-{number}", kind, {**more, "target": draw.choice(("b", "/cache/a/b"))}))
+        calls.append(tuple(made))
+    return Program(Case(tree, (), (), plain=True), tuple(calls))
+
+
 class Stage(Copy):
     """One run of a program."""
 
