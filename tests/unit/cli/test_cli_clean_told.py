@@ -176,6 +176,16 @@ def test_a_lock_that_was_held_is_not_worth_a_line(cachestorm, cache):
     assert (result.document["lock"], result.stderr) == ("exclusive", "")
 
 
+def test_an_error_tells_a_path_of_bytes_from_one_that_looks_the_same(cachestorm, tmp_path):
+    bytes_of_it, text_of_it = tmp_path / os.fsdecode(b"q\xff"), tmp_path / r"q\xff"
+    bytes_of_it.touch()
+    text_of_it.touch()
+    error = cachestorm("clean", bytes_of_it, "--json").document
+    assert (error["value"], error["value_hex"]) == (str(text_of_it), os.fsencode(bytes_of_it).hex())
+    error = cachestorm("clean", text_of_it, "--json").document
+    assert (error["value"], error.get("value_hex")) == (str(text_of_it), None)
+
+
 def test_the_document_is_ascii(cachestorm, tmp_path):
     odd = poisoned(tmp_path / os.fsdecode(b"caf\xe9\n"))
     result = cachestorm("clean", odd, "--json")
