@@ -70,4 +70,6 @@ class CleanReport:
             "seconds": self.seconds,
             "lock": self.lock,
             "lock_error": self.lock_error,
+            "dry_run": self.dry_run,
+            "residue_only": self.residue_only,
         }

@@ -176,6 +176,14 @@ def test_a_lock_that_was_held_is_not_worth_a_line(cachestorm, cache):
     assert (result.document["lock"], result.stderr) == ("exclusive", "")
 
 
+@pytest.mark.parametrize("wish", ["--dry-run", "--residue-only", "--force"])
+def test_a_document_says_what_was_asked_for(cachestorm, cache, tmp_path, wish):
+    for path in (tmp_path / "none", cache):
+        document = cachestorm("clean", path, wish, "--json").document
+        assert document["dry_run"] is (wish == "--dry-run")
+        assert document["residue_only"] is (wish == "--residue-only")
+
+
 def test_an_error_tells_a_path_of_bytes_from_one_that_looks_the_same(cachestorm, tmp_path):
     bytes_of_it, text_of_it = tmp_path / os.fsdecode(b"q\xff"), tmp_path / r"q\xff"
     bytes_of_it.touch()
