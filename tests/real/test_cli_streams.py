@@ -10,12 +10,13 @@ import pytest
 pytestmark = pytest.mark.slow
 
 PROGRAM = [sys.executable, "-c", "from simulator.cli.main import entry; entry()"]
+CONSOLE = [sys.executable, "-c", "from simulator.cli.entry import entry; entry()"]
 SECONDS_MAX = 60
 
 
-def run(redirections, *arguments, **keywords):
+def run(redirections, *arguments, program=PROGRAM, **keywords):
     """Run the program as a shell would with these redirections; what is not redirected is captured."""
-    command = ["sh", "-c", f'"$@" {redirections}', "sh", *PROGRAM, *map(str, arguments)]
+    command = ["sh", "-c", f'"$@" {redirections}', "sh", *program, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS_MAX, **keywords)
 
 
@@ -52,6 +53,14 @@ def test_output_that_is_lost_is_a_failure(tmp_path, redirections):
         if "2>" not in redirections:
             assert "Traceback" not in done.stderr or "--debug" in arguments
             assert ("make room for the output" in done.stderr) == (code == 0), arguments
+
+
+def test_whoever_has_no_sandbox_is_told_of_none(tmp_path):
+    for arguments, _ in commands(tmp_path)[:7]:
+        for program in (PROGRAM, CONSOLE):
+            told = run(">/dev/full", *arguments, program=program).stderr
+            assert told.endswith(" with --sandbox\n") == (arguments[0] in ("run", "solo")), (arguments, told)
+            assert "make room for the output" in told
 
 
 def test_a_closed_stream_s_number_is_not_given_to_a_file(tmp_path):
