@@ -1,12 +1,14 @@
 """Paths, one a line, as they go: `clean --verbose`. Imports nothing heavy: `clean` starts with it.
 
 Guarantees: a line that cannot be written (a full disk, a reader that went away) stops nothing while entries are being
-removed; the first such failure is raised at the end. Paths are shown escaped, on one line each.
+removed; the first such failure is raised at the end, standard error's like any other's. Paths are shown escaped, on
+one line each.
 """
 
 from __future__ import annotations
 
 from cache_core.errors import shown
+from simulator.cli.streams import lost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +36,9 @@ class Listing:
         Raises:
             OSError: A line could not be written.
         """
-        if self._failure is not None:
-            raise self._failure
+        failure = self._failure or lost(self._stream)
+        if failure is not None:
+            raise failure
 
     def _line(self, text: str) -> None:
         if self._failure is None:

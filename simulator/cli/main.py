@@ -122,7 +122,6 @@ def _failed_writes_told(has_sandbox: Callable[[], bool] = lambda: False) -> Iter
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        _silence_stdout()
         where = "the output, or for the sandbox with --sandbox" if has_sandbox() else "the output"
         reason = f"a write failed: {error.strerror}; make room for {where}"
         raise MachineError("space", error.strerror or "", reason) from error

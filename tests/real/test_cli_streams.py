@@ -63,6 +63,29 @@ def test_whoever_has_no_sandbox_is_told_of_none(tmp_path):
             assert "make room for the output" in told
 
 
+@pytest.mark.parametrize("program", [PROGRAM, CONSOLE], ids=["click", "console"])
+def test_a_listing_that_is_lost_is_a_failure_when_all_is_done(tmp_path, program):
+    def clean(redirections, *options):
+        (tmp_path / "cache" / "entry").mkdir(parents=True)
+        return run(redirections, "clean", tmp_path / "cache", "--untagged", *options, program=program)
+
+    done = clean("2>/dev/full", "--verbose", "--json")
+    report, error = map(json.loads, done.stdout.splitlines())
+    assert (report["empty"], report["directories_removed"]) == (True, 1)
+    assert (done.returncode, error["exit"], error["kind"]) == (3, 3, "space")
+    assert clean("2>&-", "--verbose", "--json").returncode == 0
+    assert clean("2>/dev/full", "--json").returncode == 0
+    assert clean("2>/dev/full", "--verbose").returncode == 0
+    assert clean(">/dev/full", "--verbose").returncode == 3
+    reading, writing = os.pipe()
+    os.close(reading)
+    (tmp_path / "cache" / "entry").mkdir()
+    arguments = [*program, "clean", str(tmp_path / "cache"), "--untagged", "--verbose", "--json"]
+    done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=writing, check=False, timeout=SECONDS_MAX)
+    os.close(writing)
+    assert (done.returncode, json.loads(done.stdout)["empty"]) == (141, True)
+
+
 def test_a_closed_stream_s_number_is_not_given_to_a_file(tmp_path):
     trace = tmp_path / "trace.jsonl"
     done = run("<&- >&- 2>&-", "run", "--builds", "1", "--sandbox", tmp_path, "--trace", trace)
