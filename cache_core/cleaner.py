@@ -137,7 +137,9 @@ def _clean_root(path: str, wish: Wish, wait: Wait) -> CleanReport | None:
     """Clean what has the path now. None: something else has it by the time that we could begin."""
     root = open_root(path, wish.kernel, wish.surroundings, repair=not wish.dry_run, follow=wish.follow_root)
     if root is None:
-        return CleanReport(path, True, 0, 0, 0, 0, (), 0, dry_run=wish.dry_run, residue_only=wish.residue_only)
+        return CleanReport(
+            path, True, 0, 0, 0, 0, (), 0, dry_run=wish.dry_run, residue_only=wish.residue_only, absent=True
+        )
     finished = False
     try:
         _require_cache(root, wish.kernel, untagged=wish.untagged)

@@ -81,7 +81,8 @@ def test_a_dangling_link(tmp_path):
     assert_refused(tmp_path, link, "not-a-directory", "is a symbolic link", "(--follow-root)")
     # Followed, it is a path that nothing has.
     done = run("clean", link, "--follow-root")
-    assert (done.returncode, done.stdout.splitlines()[-1].partition(";")[0]) == (0, "cache is empty")
+    verdict = f"there is nothing where '{link}' leads"
+    assert (done.returncode, done.stdout.splitlines()[-1].partition(";")[0]) == (0, verdict)
     assert os.listdir(tmp_path) == ["link"]
 
 
@@ -109,7 +110,7 @@ def test_a_path_that_nothing_has(tmp_path):
     for path in (tmp_path / "none", tmp_path / "none" / "cache"):
         done = run("clean", path)
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.splitlines()[-1].startswith("cache is empty; ")
+        assert done.stdout.splitlines()[-1].startswith(f"there is nothing at '{path}'; ")
     assert os.listdir(tmp_path) == []
 
 

@@ -184,6 +184,22 @@ def test_a_document_says_what_was_asked_for(cachestorm, cache, tmp_path, wish):
         assert document["residue_only"] is (wish == "--residue-only")
 
 
+@pytest.mark.parametrize("wish", ["--dry-run", "--residue-only", "--remove-root", "--follow-root"])
+def test_a_path_that_nothing_has_is_said_to_be_one(cachestorm, tmp_path, wish):
+    result = cachestorm("clean", tmp_path / "typo", wish)
+    *_, verdict = result.stdout.splitlines()
+    assert verdict.startswith(f"there is nothing at '{tmp_path}/typo'")
+    assert (result.exit_code, result.stderr) == (0, "")
+    document = cachestorm("clean", tmp_path / "typo", wish, "--json").document
+    assert (document["empty"], document["left"]) == (True, [])
+
+
+def test_a_cache_that_is_gone_is_not_said_to_have_been_none(cachestorm, cache):
+    assert cachestorm("clean", cache, "--remove-root").stdout.startswith("cache is empty; removed 2 files and ")
+    (cache / "none").mkdir(parents=True)
+    assert cachestorm("clean", cache, "--untagged").stdout.startswith("cache is empty; removed 0 files and 1 directory")
+
+
 def test_an_error_tells_a_path_of_bytes_from_one_that_looks_the_same(cachestorm, tmp_path):
     bytes_of_it, text_of_it = tmp_path / os.fsdecode(b"q\xff"), tmp_path / r"q\xff"
     bytes_of_it.touch()
