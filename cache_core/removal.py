@@ -25,7 +25,8 @@ that were repaired then stay repaired), and entries created behind the walk. Rac
   top as well; a repaired mode is put back only on the inode that had it.
 - Race 4: a directory's mode is changed again between repair and use. Tried `REPAIRS_MAX` times, then reported.
 
-Those that moving aside, several workers and moving up open are numbered on in `trash`, `crew` and `lift`.
+Those that moving aside, several workers, moving up and removing a cache itself open are numbered on in `trash`, `crew`,
+`lift` and `aftermath`.
 
 Cost, per file: one unlink (and one lstat with `measure`); per directory: open, listing, rmdir, close.
 """
