@@ -298,6 +298,7 @@ class _Walk:
         if len(self._levels) > self._depth and self._waiting < _WAITING_MAX:
             aside = self._lift.move(name, parent_fd, len(self._levels), lambda: self._acts.repair(parent, parent_fd))
             if aside is not None:
+                self._acts.note_moved(name, aside)
                 self._levels[0].waiting.append(aside)
                 self._waiting += 1
                 return

@@ -21,14 +21,17 @@ class Listing:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._failure: OSError | None = None
+        self._mended: set[str] = set()
 
     def removed(self, path: str) -> None:
         """An entry went, or would go."""
         self._line(shown(path))
 
     def mended(self, path: str) -> None:
-        """A directory was made accessible."""
-        self._line(f"made accessible: {shown(path)}")
+        """A directory was made accessible; said once, however often it had to be."""
+        if path not in self._mended:
+            self._mended.add(path)
+            self._line(f"made accessible: {shown(path)}")
 
     def end(self) -> None:
         """Raise what went wrong.

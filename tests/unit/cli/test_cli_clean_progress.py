@@ -109,6 +109,14 @@ def test_a_listing_that_cannot_be_written_is_a_failure_at_the_end():
         listing.end()
 
 
+def test_a_directory_that_is_made_accessible_again_is_listed_once():
+    stream = io.StringIO()
+    listing = Listing(stream)
+    for path in ("a", "b", "a"):
+        listing.mended(path)
+    assert stream.getvalue() == "made accessible: a\nmade accessible: b\n"
+
+
 def test_a_listing_is_one_line_a_path():
     stream = io.StringIO()
     listing = Listing(stream)

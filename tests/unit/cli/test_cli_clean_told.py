@@ -62,6 +62,15 @@ def test_verbose_lists_every_path_on_stdout(cachestorm, cache):
     assert result.stderr == ""
 
 
+def test_verbose_lists_the_root_that_was_made_accessible(cachestorm, cache):
+    cache.chmod(0o500)
+    result = cachestorm("clean", cache, "--verbose")
+    *listed, summary = result.stdout.splitlines()
+    assert_listed([line for line in listed if line != "made accessible: ."])
+    assert listed.count("made accessible: .") == 1
+    assert ", 2 directories made accessible, " in summary
+
+
 def test_verbose_lists_on_stderr_beside_a_document(cachestorm, cache):
     result = cachestorm("clean", cache, "--verbose", "--json")
     assert_listed(result.stderr.splitlines())
