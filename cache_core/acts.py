@@ -38,6 +38,8 @@ class Acts:
         self.uid = os.geteuid()
         self.files = self.directories = self.bytes = self.repaired = 0
         self._left: dict[str, Left] = {}
+        # Where that was which has a name in the top now; kept while it is there, and only if somebody is told of paths.
+        self._origins: dict[str, str] = {}
         self.stopped = False
 
     def result(self) -> Removal:
@@ -59,7 +61,21 @@ class Acts:
     def tell_removed(self, name: str) -> None:
         """Tell the caller what went from the current directory."""
         if self._options.removed is not None:
-            self._options.removed(self._trail.path(name))
+            self._options.removed(self._origin(self._trail.path(name)))
+        if self._origins and not self._trail.names:
+            self._origins.pop(name, None)
+
+    def note_moved(self, name: str, aside: str) -> None:
+        """What had the name in the current directory has the name `aside` in the top from now on."""
+        if self._options.removed is not None or self._options.mended is not None:
+            self._origins[aside] = self._origin(self._trail.path(name))
+
+    def _origin(self, path: str) -> str:
+        """Where it was before it, or what it is in, was moved up."""
+        if not self._origins:
+            return path
+        first, slash, rest = path.partition("/")
+        return self._origins.get(first, first) + slash + rest
 
     def unlink(self, fd: int, name: str) -> None:
         """Remove what is no directory: one of the few that the hot loop could not."""
@@ -107,7 +123,7 @@ class Acts:
             if not self._options.provisional:
                 self.repaired += 1
             if self._options.mended is not None:
-                self._options.mended("/".join(self._trail.names))
+                self._options.mended(self._origin("/".join(self._trail.names) or "."))
 
     def count_gone(self, level: Level) -> None:
         """A directory that was given bits went, or what was in it did: nobody else will count it."""

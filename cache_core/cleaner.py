@@ -89,8 +89,8 @@ def clean_sync(
         progress: Called every few hundred entries.
         cancelled: Asked as often, and while waiting; True stops.
         on_wait: Called when others hold the lock, with who they are: once, unless the root is replaced meanwhile.
-        removed: Told the path of each entry that went.
-        mended: Told the path of each directory that was given bits.
+        removed: Told the path of each entry that went, where it was before we moved anything.
+        mended: Told the path of each directory that was given bits, likewise; `.` is the root.
         surroundings: What must not be cleaned; None looks it up.
         crew: Who helps to remove.
         fence: What keeps this process from changing anything but the cache, from the first removal on; None: nothing.
@@ -137,7 +137,9 @@ def _clean_root(path: str, wish: Wish, wait: Wait) -> CleanReport | None:
     """Clean what has the path now. None: something else has it by the time that we could begin."""
     root = open_root(path, wish.kernel, wish.surroundings, repair=not wish.dry_run, follow=wish.follow_root)
     if root is None:
-        return CleanReport(path, True, 0, 0, 0, 0, (), 0, dry_run=wish.dry_run, residue_only=wish.residue_only)
+        return CleanReport(
+            path, True, 0, 0, 0, 0, (), 0, dry_run=wish.dry_run, residue_only=wish.residue_only, absent=True
+        )
     finished = False
     try:
         _require_cache(root, wish.kernel, untagged=wish.untagged)

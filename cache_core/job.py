@@ -14,7 +14,7 @@ from cache_core.aftermath import Aftermath
 from cache_core.errors import CacheInUseError, LockCancelledError, LockUnavailableError, NotALockError, errno_name
 from cache_core.layout import KEPT_NAMES, LOCK_NAME, TAG_NAME, is_tagged, judge
 from cache_core.locks import lock_cache
-from cache_core.outcome import RESCANS_MAX, Removal, going_on, nothing_but, total
+from cache_core.outcome import RESCANS_MAX, Removal, going_on, nothing_but, telling, total
 from cache_core.removal import remove_contents, remove_tree
 from cache_core.report import LOCK_HELD, LOCK_IGNORED, LOCK_NOT_TAKEN, LOCK_UNAVAILABLE, CleanReport
 from cache_core.trail import HELD_MAX
@@ -83,6 +83,8 @@ class Job:
             self._enclose()
             if self._fenced and not self._trash.mounted:
                 self._options = replace(self._options, depth=_DEPTH_BEHIND_A_FENCE)
+            if self._root.old_mode is not None and self._options.mended is not None:
+                self._options.mended(".")
             removal = self._remove()
             self._trash.end()
             return self._report(removal, state)
@@ -131,7 +133,7 @@ class Job:
             # A tag that was to go last may be gone: what came then is told, and the root tagged again.
             if self._keep is None or self._long_tag or removal.cancelled or not self._aftermath.appeared(left):
                 return removal, left, empty
-            how = going_on(removal, self._options)
+            how = telling(going_on(removal, self._options), self._trash.origin)
             late = remove_contents(self._root.fd, keep=self._keep, kernel=self._kernel, options=how)
             removal = total([removal, late])
         left, empty = self._aftermath.read_again(removal, whole=whole, tag_last=self._long_tag)

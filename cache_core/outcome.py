@@ -86,10 +86,11 @@ class Options:
         progress: Called every few hundred entries.
         cancelled: Asked at each directory and every few hundred entries; True stops the walk.
         rescans: How often a directory that is filled again is emptied again.
-        removed: Told the path of each entry that went, relative to the top. Costs memory and time for each.
-        mended: Told the path of each directory that was given bits, likewise.
+        removed: Told the path of each entry that went, relative to the top, where it was before it was moved up. Costs
+            memory and time for each.
+        mended: Told the path of each directory that was given bits, likewise; `.` is the top.
         depth: Directories that lie deeper than this below the top are moved up to it before they are removed; 0 moves
-            none. For tops that are in a cache, not in somebody else's tree. Callbacks are told the path there.
+            none. For tops that are in a cache, not in somebody else's tree.
         mark: A part of the names that these get, for one of several who work below the same top.
         provisional: Whether somebody looks at the same tree afterwards: what stays is not named, and a directory that
             was given bits counts only when it goes.
@@ -116,6 +117,20 @@ def rebased(removal: Removal, directory: str) -> Removal:
         for one in removal.left
     )
     return replace(removal, left=left)
+
+
+def telling(options: Options, change: Callable[[str], str | None]) -> Options:
+    """Options that tell of each path what `change` makes of it; nothing when that is None."""
+
+    def through(tell: Callable[[str], None] | None) -> Callable[[str], None] | None:
+        def told(path: str) -> None:
+            changed = change(path)
+            if tell is not None and changed is not None:
+                tell(changed)
+
+        return None if tell is None else told
+
+    return replace(options, removed=through(options.removed), mended=through(options.mended))
 
 
 def going_on(done: Removal, options: Options) -> Options:

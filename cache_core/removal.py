@@ -25,7 +25,8 @@ that were repaired then stay repaired), and entries created behind the walk. Rac
   top as well; a repaired mode is put back only on the inode that had it.
 - Race 4: a directory's mode is changed again between repair and use. Tried `REPAIRS_MAX` times, then reported.
 
-Those that moving aside, several workers and moving up open are numbered on in `trash`, `crew` and `lift`.
+Those that moving aside, several workers, moving up and removing a cache itself open are numbered on in `trash`, `crew`,
+`lift` and `aftermath`.
 
 Cost, per file: one unlink (and one lstat with `measure`); per directory: open, listing, rmdir, close.
 """
@@ -297,6 +298,7 @@ class _Walk:
         if len(self._levels) > self._depth and self._waiting < _WAITING_MAX:
             aside = self._lift.move(name, parent_fd, len(self._levels), lambda: self._acts.repair(parent, parent_fd))
             if aside is not None:
+                self._acts.note_moved(name, aside)
                 self._levels[0].waiting.append(aside)
                 self._waiting += 1
                 return

@@ -34,6 +34,7 @@ class CleanReport:
         dry_run: Whether nothing was changed.
         residue_only: Whether only residue was removed.
         cancelled: Whether the caller stopped it.
+        absent: Whether nothing had the path when it began, so that nothing was done.
     """
 
     path: str
@@ -49,6 +50,7 @@ class CleanReport:
     residue_only: bool = False
     cancelled: bool = False
     lock_error: str | None = None
+    absent: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -70,4 +72,6 @@ class CleanReport:
             "seconds": self.seconds,
             "lock": self.lock,
             "lock_error": self.lock_error,
+            "dry_run": self.dry_run,
+            "residue_only": self.residue_only,
         }

@@ -26,7 +26,7 @@ from cache_core.below import Below
 from cache_core.crew import ALONE
 from cache_core.errors import errno_name
 from cache_core.kernel import REAL, let_go
-from cache_core.outcome import DEFAULT, Left, Options, Removal, going_on, nothing_but, rebased, total
+from cache_core.outcome import DEFAULT, Left, Options, Removal, going_on, nothing_but, rebased, telling, total
 from cache_core.pinned import Opener
 from cache_core.reasons import explain
 from cache_core.removal import remove_tree
@@ -35,8 +35,6 @@ from cache_core.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cache_core.audit_report import AuditReport, Residue
     from cache_core.kernel import Kernel
     from cache_core.trash import Trash
@@ -90,11 +88,12 @@ def _remove_each(
 ) -> tuple[Removal, int]:
     """Remove one after the other. Returns what was done, and how many of them were begun."""
     done = nothing_but()
+    repaired: set[str] = set()
     for begun, item in enumerate(items, 1):
         # Our own trash is there when something was no lock: it is emptied in the end.
         if item.path != trash.name:
-            how = _told_below(going_on(done, options), item.path.rpartition("/")[0])
-            done = total((done, _remove_one(root_fd, item, opener, trash, kernel=kernel, options=how)))
+            how = going_on(done, options)
+            done = total((done, _remove_one(root_fd, item, opener, trash, repaired, kernel=kernel, options=how)))
         if done.cancelled:
             return done, begun
     return total((done, *trash.empty(ALONE, going_on(done, options)))), len(items)
@@ -127,47 +126,31 @@ def _is_there(root_fd: int, path: str, opener: Opener, kernel: Kernel) -> bool:
     return True
 
 
-def _told(options: Options, change: Callable[[str], str]) -> Options:
-    """Tell of each path what `change` makes of it."""
-
-    def through(tell: Callable[[str], None] | None) -> Callable[[str], None] | None:
-        return None if tell is None else lambda path: tell(change(path))
-
-    return replace(options, removed=through(options.removed), mended=through(options.mended))
-
-
-def _told_below(options: Options, directory: str) -> Options:
-    """Tell paths in `directory` as they are below the root."""
-    return _told(options, lambda path: "/".join(filter(None, (directory, path))))
-
-
-def _told_as(options: Options, aside: str, name: str) -> Options:
-    """Tell of what was moved `aside` by the name that it had."""
-    return _told(options, lambda path: name + path[len(aside) :])
-
-
 def _remove_one(
-    root_fd: int, item: Residue, opener: Opener, trash: Trash, *, kernel: Kernel, options: Options
+    root_fd: int, item: Residue, opener: Opener, trash: Trash, repaired: set[str], *, kernel: Kernel, options: Options
 ) -> Removal:
-    """Remove one; a directory from the trash, if it can be moved there."""
+    """Remove one; a directory from the trash, if it can be moved there. `repaired`: of the directories they are in."""
     directory, _, name = item.path.rpartition("/")
     fd = root_fd
     old_mode = None
     aside = None
+    before = len(repaired)
     try:
         if directory:
             fd = opener.descend(root_fd, directory.split("/"))
             old_mode = grant(kernel, fd, os.geteuid())
-            if old_mode is not None and options.mended is not None:
-                options.mended("")
+            if old_mode is not None and directory not in repaired:
+                repaired.add(directory)
+                if options.mended is not None:
+                    options.mended(directory)
         if item.directories and item.kind != "trash":
             aside = trash.take(name, fd, item.path)
         if aside is not None:
-            removal = trash.remove(aside, _told_as(options, aside, name))
+            removal = trash.remove(aside, options)
         else:
             there = trash.rename_in_place(name, fd, item.path) if item.kind == "poisoned" else name
             # Where it lies, nobody would know for residue what is moved up.
-            how = replace(_told_as(options, there, name), depth=0)
+            how = replace(telling(options, lambda path: item.path + path[len(there) :]), depth=0)
             removal = rebased(remove_tree(there, dir_fd=fd, kernel=kernel, options=how), directory)
     except FileNotFoundError:
         # Removed since the audit.
@@ -181,4 +164,4 @@ def _remove_one(
             put_back(kernel, fd, old_mode)
         if fd != root_fd:
             let_go(kernel, fd)
-    return replace(removal, permissions_repaired=removal.permissions_repaired + (old_mode is not None))
+    return replace(removal, permissions_repaired=removal.permissions_repaired + len(repaired) - before)

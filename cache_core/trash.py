@@ -34,7 +34,7 @@ from itertools import islice
 
 from cache_core.kernel import let_go
 from cache_core.layout import LOCK_NAME, TRASH_PREFIX
-from cache_core.outcome import going_on, rebased
+from cache_core.outcome import going_on, rebased, telling
 from cache_core.owners import foreign_owner, give
 from cache_core.pinned import Opener
 from cache_core.removal import remove_contents, remove_tree
@@ -75,6 +75,7 @@ class Trash:
         self._surroundings = surroundings
         self._refused = not usable
         self._mounted: list[str] | None = None
+        self._origins: dict[str, str] = {}  # where that was which has another path here
         self.fd: int | None = None
         self.name: str | None = None
 
@@ -108,6 +109,8 @@ class Trash:
                 if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                     return None
             else:
+                if aside != path:
+                    self._origins[aside] = path
                 return aside
             # Another directory's had the same name.
             aside = f"{number}-{name}"
@@ -177,17 +180,29 @@ class Trash:
             return False
 
     def remove(self, aside: str, options: Options) -> Removal:
-        """Remove what `take` gave the name `aside`; paths are below the root, to callbacks below here."""
+        """Remove what `take` gave the name `aside`; paths are below the root, to callbacks where they were before."""
         assert self.fd is not None, "something was taken"  # noqa: S101
-        return rebased(remove_tree(aside, dir_fd=self.fd, kernel=self._kernel, options=options), str(self.name))
+        how = telling(options, self._origin)
+        return rebased(remove_tree(aside, dir_fd=self.fd, kernel=self._kernel, options=how), str(self.name))
 
     def empty(self, crew: Crew, options: Options) -> list[Removal]:
         """Remove all that was taken; paths as in `remove`."""
         if self.fd is None:
             return []
+        options = telling(options, self._origin)
         done = crew.help(self.fd, (), kernel=self._kernel, options=options)
         rest = remove_contents(self.fd, kernel=self._kernel, options=going_on(done, options))
         return [done, rebased(rest, str(self.name))]
+
+    def origin(self, path: str) -> str | None:
+        """Where what has a path below the root now was before it was moved here; None for the place itself."""
+        place, _, rest = path.partition("/")
+        return path if place != self.name else self._origin(rest)
+
+    def _origin(self, path: str) -> str | None:
+        """The same for a path below here."""
+        aside, slash, rest = path.partition("/")
+        return None if aside in ("", ".") else self._origins.get(aside, aside) + slash + rest
 
     def end(self) -> OSError | None:
         """Remove the place itself, if it is empty; nobody counts it. Returns what refused that."""

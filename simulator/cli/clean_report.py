@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from cache_core.errors import shown
 from cache_core.report import LOCK_UNAVAILABLE
 from simulator.cli.output import note, print_document
@@ -64,6 +66,9 @@ def show(report: CleanReport, *, as_json: bool) -> None:
 
 
 def _verdict(report: CleanReport) -> str:
+    if report.absent:
+        path = f"'{shown(report.path)}'"
+        return f"there is nothing where {path} leads" if os.path.islink(report.path) else f"there is nothing at {path}"
     if report.dry_run:
         unread = f"{counted(len(report.left), 'place')} could not be read"
         return "the cache is empty already" if report.empty else unread

@@ -65,7 +65,7 @@ class Failure:
             "schema": SCHEMA,
             "exit": self.exit,
             "kind": self.kind,
-            "value": cache_errors.path_fields(self.value)["path"],
+            **cache_errors.path_fields(self.value, "value"),
             "message": cache_errors.path_fields(self.message)["path"],
             **({} if self.report is None else {"report": self.report}),
         }

@@ -1,12 +1,14 @@
 """Paths, one a line, as they go: `clean --verbose`. Imports nothing heavy: `clean` starts with it.
 
 Guarantees: a line that cannot be written (a full disk, a reader that went away) stops nothing while entries are being
-removed; the first such failure is raised at the end. Paths are shown escaped, on one line each.
+removed; the first such failure is raised at the end, standard error's like any other's. Paths are shown escaped, on
+one line each.
 """
 
 from __future__ import annotations
 
 from cache_core.errors import shown
+from simulator.cli.streams import lost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,14 +21,17 @@ class Listing:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._failure: OSError | None = None
+        self._mended: set[str] = set()
 
     def removed(self, path: str) -> None:
         """An entry went, or would go."""
         self._line(shown(path))
 
     def mended(self, path: str) -> None:
-        """A directory was made accessible."""
-        self._line(f"made accessible: {shown(path)}")
+        """A directory was made accessible; said once, however often it had to be."""
+        if path not in self._mended:
+            self._mended.add(path)
+            self._line(f"made accessible: {shown(path)}")
 
     def end(self) -> None:
         """Raise what went wrong.
@@ -34,8 +39,9 @@ class Listing:
         Raises:
             OSError: A line could not be written.
         """
-        if self._failure is not None:
-            raise self._failure
+        failure = self._failure or lost(self._stream)
+        if failure is not None:
+            raise failure
 
     def _line(self, text: str) -> None:
         if self._failure is None:

@@ -22,7 +22,7 @@ from simulator.errors import MachineError
 from simulator.naming import unknown_message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 # What a write meets where there is no room for what it writes.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -80,10 +80,15 @@ class Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; its output is out when this returns."""
-        with _failed_writes_told():
+        with _failed_writes_told(lambda: self._has_sandbox(ctx)):
             status = super().invoke(ctx)
             sys.stdout.flush()
             return status
+
+    def _has_sandbox(self, ctx: click.Context) -> bool:
+        """Whether the command that was given has a sandbox, which may be what is full."""
+        command = self.get_command(ctx, ctx.invoked_subcommand or "")
+        return command is not None and any("--sandbox" in parameter.opts for parameter in command.params)
 
     def main(
         self,
@@ -107,7 +112,7 @@ class Program(click.Group):
 
 
 @contextmanager
-def _failed_writes_told() -> Iterator[None]:
+def _failed_writes_told(has_sandbox: Callable[[], bool] = lambda: False) -> Iterator[None]:
     """Output that cannot be written has its exit code, too."""
     try:
         yield
@@ -117,8 +122,8 @@ def _failed_writes_told() -> Iterator[None]:
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        _silence_stdout()
-        reason = f"a write failed: {error.strerror}; make room for the output, or for the sandbox with --sandbox"
+        where = "the output, or for the sandbox with --sandbox" if has_sandbox() else "the output"
+        reason = f"a write failed: {error.strerror}; make room for {where}"
         raise MachineError("space", error.strerror or "", reason) from error
 
 

@@ -1,11 +1,13 @@
 """One line on a terminal, overwritten while it takes long: `clean`.
 
 Guarantees: nothing in the first half of a second, then at most five lines a second. The rate is that of the removal:
-what was waited for a lock is not in it. Costs: one reading of a clock for each call.
+what was waited for a lock is not in it. It is cut to the width that the terminal has when it is drawn: it is one row,
+which `clear` empties. Costs: one reading of a clock for each call, and the width's for each line.
 """
 
 from __future__ import annotations
 
+import os
 import time
 
 from simulator.words import files_and_directories
@@ -51,7 +53,7 @@ class ProgressLine:
         done = files_and_directories(progress.files_removed, progress.directories_removed)
         began, before = self._began
         rate = f", {_rounded((entries - before) / (now - began)):,} a second" if now > began else ""
-        self._stream.write(f"\r\x1b[K{done} removed{rate}")
+        self._stream.write("\r\x1b[K" + f"{done} removed{rate}"[: self._columns()])
         self._stream.flush()
 
     def clear(self) -> None:
@@ -59,6 +61,14 @@ class ProgressLine:
         if self._shown:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
+
+    def _columns(self) -> int | None:
+        """How much goes on one row; None when nobody knows. In the last column some terminals begin the next row."""
+        try:
+            columns = os.get_terminal_size(self._stream.fileno()).columns
+        except (OSError, ValueError):
+            return None
+        return columns - 1 if columns else None
 
 
 def _rounded(rate: float) -> int:

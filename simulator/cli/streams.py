@@ -2,7 +2,8 @@
 
 Guarantees: after `settle` there are three streams, and no file that the program opens gets the number of one that was
 closed (`>&-`): what nobody wants goes nowhere. What standard error cannot take is lost, and changes neither what the
-program does nor its exit code; only a reader that went away ends it, as any program in a pipe.
+program does nor its exit code; only a reader that went away ends it, as any program in a pipe. Who has written there
+what was asked for can ask what was lost.
 Not guaranteed: standard output. What was asked for and cannot be written is a failure.
 """
 
@@ -39,6 +40,12 @@ def settle() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def lost(stream: TextIO) -> OSError | None:
+    """Why a stream that is content with what it cannot write could not; None when it could, or is another stream."""
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    return raw.failure if isinstance(raw, _Lossy) else None
+
+
 def _nowhere(mode: str) -> TextIO:
     return open(os.devnull, mode, encoding="utf-8")  # type: ignore[return-value]
 
@@ -46,6 +53,7 @@ def _nowhere(mode: str) -> TextIO:
 class _Lossy(io.FileIO):
     """A file that is content with what it cannot write; that its reader went away it says once."""
 
+    failure: OSError | None = None
     _told = False
 
     def write(self, data: ReadableBuffer) -> int:
@@ -53,6 +61,7 @@ class _Lossy(io.FileIO):
         try:
             return super().write(data)
         except OSError as error:
+            self.failure = self.failure or error
             if isinstance(error, BrokenPipeError) and not self._told:
                 self._told = True
                 raise

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -30,9 +31,11 @@ def cache(tmp_path):
     return root
 
 
-def clean(cache, *options, terminal):
+def clean(cache, *options, terminal, columns=0):
     """Clean; returns what stderr and stdout got."""
     reading, writing = os.openpty() if terminal else os.pipe()
+    if columns:
+        termios.tcsetwinsize(writing, (24, columns))
     command = [sys.executable, "-c", IMPATIENT, "clean", str(cache), *options]
     with subprocess.Popen(command, stderr=writing, stdout=subprocess.PIPE, text=True) as process:
         os.close(writing)
@@ -58,6 +61,17 @@ def test_progress_is_a_line_that_goes_away(cache, options):
     assert all(" files and " in line and " removed" in line for line in shown[1:-1])
     assert " a second" in shown[-2]
     assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("columns", [1, 20, 200])
+def test_a_line_fits_on_a_row(cache, columns):
+    told, _ = clean(cache, terminal=True, columns=columns)
+    shown = told.split("\r\x1b[K")
+    assert shown[0] == shown[-1] == ""
+    whole = [line for line in shown[1:-1] if line.endswith((" removed", " a second"))]
+    assert len(shown) > 3
+    assert all(len(line) < columns for line in shown)
+    assert bool(whole) == (columns == 200)
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])

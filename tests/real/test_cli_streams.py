@@ -10,12 +10,13 @@ import pytest
 pytestmark = pytest.mark.slow
 
 PROGRAM = [sys.executable, "-c", "from simulator.cli.main import entry; entry()"]
+CONSOLE = [sys.executable, "-c", "from simulator.cli.entry import entry; entry()"]
 SECONDS_MAX = 60
 
 
-def run(redirections, *arguments, **keywords):
+def run(redirections, *arguments, program=PROGRAM, **keywords):
     """Run the program as a shell would with these redirections; what is not redirected is captured."""
-    command = ["sh", "-c", f'"$@" {redirections}', "sh", *PROGRAM, *map(str, arguments)]
+    command = ["sh", "-c", f'"$@" {redirections}', "sh", *program, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS_MAX, **keywords)
 
 
@@ -52,6 +53,37 @@ def test_output_that_is_lost_is_a_failure(tmp_path, redirections):
         if "2>" not in redirections:
             assert "Traceback" not in done.stderr or "--debug" in arguments
             assert ("make room for the output" in done.stderr) == (code == 0), arguments
+
+
+def test_whoever_has_no_sandbox_is_told_of_none(tmp_path):
+    for arguments, _ in commands(tmp_path)[:7]:
+        for program in (PROGRAM, CONSOLE):
+            told = run(">/dev/full", *arguments, program=program).stderr
+            assert told.endswith(" with --sandbox\n") == (arguments[0] in ("run", "solo")), (arguments, told)
+            assert "make room for the output" in told
+
+
+@pytest.mark.parametrize("program", [PROGRAM, CONSOLE], ids=["click", "console"])
+def test_a_listing_that_is_lost_is_a_failure_when_all_is_done(tmp_path, program):
+    def clean(redirections, *options):
+        (tmp_path / "cache" / "entry").mkdir(parents=True)
+        return run(redirections, "clean", tmp_path / "cache", "--untagged", *options, program=program)
+
+    done = clean("2>/dev/full", "--verbose", "--json")
+    report, error = map(json.loads, done.stdout.splitlines())
+    assert (report["empty"], report["directories_removed"]) == (True, 1)
+    assert (done.returncode, error["exit"], error["kind"]) == (3, 3, "space")
+    assert clean("2>&-", "--verbose", "--json").returncode == 0
+    assert clean("2>/dev/full", "--json").returncode == 0
+    assert clean("2>/dev/full", "--verbose").returncode == 0
+    assert clean(">/dev/full", "--verbose").returncode == 3
+    reading, writing = os.pipe()
+    os.close(reading)
+    (tmp_path / "cache" / "entry").mkdir()
+    arguments = [*program, "clean", str(tmp_path / "cache"), "--untagged", "--verbose", "--json"]
+    done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=writing, check=False, timeout=SECONDS_MAX)
+    os.close(writing)
+    assert (done.returncode, json.loads(done.stdout)["empty"]) == (141, True)
 
 
 def test_a_closed_stream_s_number_is_not_given_to_a_file(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -53,6 +54,14 @@ def test_a_module_says_what_it_is(path):
     text = path.read_text()
     if text.strip():
         assert ast.get_docstring(ast.parse(text)), f"{name(path)} has no docstring: say what it guarantees and costs"
+
+
+def test_races_of_the_cleaner_are_numbered_and_explained():
+    explained = [int(n) for path in SOURCES for n in re.findall(r"^- Race (\d+):", path.read_text(), re.MULTILINE)]
+    assert sorted(explained) == list(range(1, len(explained) + 1)), "a number of its own for each, without gaps"
+    for path in (ROOT / "tests/unit/cache_core").glob("*.py"):
+        named = {int(number) for number in re.findall(r"Races? (\d+)", path.read_text())}
+        assert named <= {*explained}, f"{name(path)}: say in a docstring of cache_core why it does no harm"
 
 
 def test_nothing_is_tracked_that_is_made():

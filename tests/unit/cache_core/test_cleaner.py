@@ -25,6 +25,8 @@ DOCUMENT = [
     "seconds",
     "lock",
     "lock_error",
+    "dry_run",
+    "residue_only",
 ]
 
 

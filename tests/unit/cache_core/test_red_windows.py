@@ -219,6 +219,44 @@ def test_paths_are_told_as_they_were(cache, watching):
     assert all(os.path.lexists(cache / left.path) for left in report.left)
 
 
+def test_what_goes_at_the_second_attempt_is_told_as_it_was(cache, watching):
+    """Two directories of one name meet in the trash, and what stayed of them goes when the trash is emptied."""
+    for number in range(2):
+        (cache / f"{number}" / "build" / "bdist.linux").mkdir(parents=True)
+        (cache / f"{number}" / "build" / "bdist.linux" / "file").touch()
+    tried = []
+
+    def refuse(name, arguments):
+        if name == "unlink" and arguments[0] == "file":
+            tried.append(1)
+            return OSError(errno.EPERM, "no") if len(tried) <= 2 else None
+        return None
+
+    told = []
+    clean_sync(str(cache), residue_only=True, removed=told.append, kernel=watching(refuse=refuse))
+    assert sorted(told) == [f"{n}/build/bdist.linux{file}" for n in range(2) for file in ("", "/file")]
+
+
+def test_what_goes_with_what_came_late_is_told_as_it_was_and_nothing_of_our_own(cache, watching):
+    """Neither the file nor its place in the trash could be removed; then something comes, and all of it goes."""
+    (cache / "entry").mkdir()
+    (cache / "entry" / "file").touch()
+    refused = []
+
+    def refuse(name, arguments):
+        if arguments and arguments[0] in ("file", TRASH_PREFIX) and name in ("unlink", "rmdir"):
+            refused.append(name)
+            if refused == ["unlink", "rmdir"]:
+                (cache / "late").touch()
+            return OSError(errno.EPERM, "no") if len(refused) <= 2 else None
+        return None
+
+    told = []
+    report = clean_sync(str(cache), removed=told.append, kernel=watching(refuse=refuse))
+    assert report.empty
+    assert sorted(told) == ["entry", "entry/file", "late"]
+
+
 def test_a_name_of_the_user_s_that_looks_like_trash_is_told_in_full(cache):
     (cache / f"{TRASH_PREFIX}-mine" / "d").mkdir(parents=True)
     told = []

@@ -171,6 +171,45 @@ def test_stopped_before_what_was_moved_is_entered(cache, watching):
     assert clean_sync(str(cache)).empty
 
 
+def below(place):
+    """Every path below a place, however deep."""
+    return sorted(os.path.relpath(f"{at}/{name}", place) for at, dirs, files in os.walk(place) for name in dirs + files)
+
+
+@pytest.mark.parametrize("where", [".", "entry", ".cachestorm-trash"])
+def test_paths_are_told_as_they_were_before_anything_was_moved_up(cache, where):
+    for name in "ab":
+        (cache / where / name).mkdir(parents=True)
+        dig(cache / where / name, 100, files=True)
+    (cache / where / "a" / "other").mkdir()
+    dig(cache / where / "a" / "other", 30)
+    shut = [f"{where}/a/" + "/".join("d" * depth) for depth in (5, DEPTH, DEPTH + 1, 40, 60)]
+    wanted = set(below(cache)) - {"CACHEDIR.TAG"}
+    for path in reversed(shut):
+        os.chmod(cache / path, 0o500)
+    removed, mended = [], []
+    report = clean_sync(str(cache), fence=Behind(), removed=removed.append, mended=mended.append)
+    assert report.empty
+    assert set(removed) == wanted
+    assert len(removed) == len(wanted) == report.files_removed + report.directories_removed
+    assert sorted(mended) == sorted(os.path.normpath(path) for path in shut)
+    assert report.permissions_repaired == len(shut)
+
+
+def test_paths_of_residue_are_told_as_they_were_before_anything_was_moved_up(cache):
+    for name in "ab":
+        (cache / "entry" / "build" / f"bdist.{name}").mkdir(parents=True)
+        dig(cache / "entry" / "build" / f"bdist.{name}", 60, files=True)
+    wanted = [path for path in below(cache) if path.startswith("entry/build/")]
+    (cache / "entry" / "build").chmod(0o500)
+    removed, mended = [], []
+    report = clean_sync(str(cache), fence=Behind(), residue_only=True, removed=removed.append, mended=mended.append)
+    assert (report.succeeded, report.permissions_repaired) == (True, 1)
+    assert sorted(removed) == wanted
+    # Two things went from it, and it had its mode in between.
+    assert mended == ["entry/build"]
+
+
 def test_a_million_directories_that_lie_deep_are_not_remembered_in_the_top(cache, monkeypatch, watching):
     monkeypatch.setattr("cache_core.removal._WAITING_MAX", 8)
     dig(cache, 34)

@@ -147,6 +147,8 @@ def test_remove_root_does_not_remove_another_directory(cache, place, watching):
 
 
 def test_remove_root_removed_another_at_the_last_moment_and_says_so(cache, place, watching):
+    """Race 16."""
+
     def before(name, arguments):
         if name == "rmdir" and arguments[0] == "cache":
             moved(cache)
@@ -155,6 +157,21 @@ def test_remove_root_removed_another_at_the_last_moment_and_says_so(cache, place
     report = clean_sync(str(cache), kernel=watching(before=before), remove_root=True)
     assert not report.empty
     assert [left.path for left in report.left] == ["."]
+    assert os.listdir(place / "old") == ["CACHEDIR.TAG"]
+    assert not cache.exists()
+
+
+def test_remove_root_removes_no_other_that_holds_anything(cache, place, watching):
+    """Race 16, of one that is not empty."""
+
+    def before(name, arguments):
+        if name == "rmdir" and arguments[0] == "cache":
+            moved(cache)
+            build(cache)
+
+    report = clean_sync(str(cache), kernel=watching(before=before), remove_root=True)
+    assert [left.path for left in report.left] == ["."]
+    assert (cache / "content" / "file").exists()
     assert os.listdir(place / "old") == ["CACHEDIR.TAG"]
 
 

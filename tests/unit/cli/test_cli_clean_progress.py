@@ -3,6 +3,7 @@
 import errno
 import io
 import itertools
+import os
 
 import pytest
 
@@ -75,6 +76,26 @@ def test_the_line_goes(shown):
     assert shown.written().endswith("removed\r\x1b[K")
 
 
+def test_the_width_is_asked_for_each_line(monkeypatch):
+    class Terminal(io.StringIO):
+        def fileno(self):
+            return 7
+
+    clock, stream, widths = Clock(), Terminal(), [20, 10, 0]
+    asked = []
+    monkeypatch.setattr(
+        "os.get_terminal_size", lambda fd: asked.append(fd) or os.terminal_size((widths[len(asked) - 1], 24))
+    )
+    line = ProgressLine(stream, clock)
+    for _ in widths:
+        clock.now += 1
+        line(Progress(3_000, 0, 0))
+    rows = stream.getvalue().split("\r\x1b[K")
+    assert rows[:3] == ["", "3,000 files and 0 d", "3,000 fil"]
+    assert rows[3].startswith("3,000 files and 0 directories removed")
+    assert asked == [7, 7, 7]
+
+
 class Full(io.StringIO):
     def write(self, text):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -86,6 +107,14 @@ def test_a_listing_that_cannot_be_written_is_a_failure_at_the_end():
     listing.mended("two")
     with pytest.raises(OSError, match="No space"):
         listing.end()
+
+
+def test_a_directory_that_is_made_accessible_again_is_listed_once():
+    stream = io.StringIO()
+    listing = Listing(stream)
+    for path in ("a", "b", "a"):
+        listing.mended(path)
+    assert stream.getvalue() == "made accessible: a\nmade accessible: b\n"
 
 
 def test_a_listing_is_one_line_a_path():

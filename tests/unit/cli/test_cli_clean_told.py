@@ -62,6 +62,15 @@ def test_verbose_lists_every_path_on_stdout(cachestorm, cache):
     assert result.stderr == ""
 
 
+def test_verbose_lists_the_root_that_was_made_accessible(cachestorm, cache):
+    cache.chmod(0o500)
+    result = cachestorm("clean", cache, "--verbose")
+    *listed, summary = result.stdout.splitlines()
+    assert_listed([line for line in listed if line != "made accessible: ."])
+    assert listed.count("made accessible: .") == 1
+    assert ", 2 directories made accessible, " in summary
+
+
 def test_verbose_lists_on_stderr_beside_a_document(cachestorm, cache):
     result = cachestorm("clean", cache, "--verbose", "--json")
     assert_listed(result.stderr.splitlines())
@@ -174,6 +183,40 @@ def test_a_lock_that_is_unavailable_is_one_line_and_no_failure(cachestorm, cache
 def test_a_lock_that_was_held_is_not_worth_a_line(cachestorm, cache):
     result = cachestorm("clean", cache, "--json")
     assert (result.document["lock"], result.stderr) == ("exclusive", "")
+
+
+@pytest.mark.parametrize("wish", ["--dry-run", "--residue-only", "--force"])
+def test_a_document_says_what_was_asked_for(cachestorm, cache, tmp_path, wish):
+    for path in (tmp_path / "none", cache):
+        document = cachestorm("clean", path, wish, "--json").document
+        assert document["dry_run"] is (wish == "--dry-run")
+        assert document["residue_only"] is (wish == "--residue-only")
+
+
+@pytest.mark.parametrize("wish", ["--dry-run", "--residue-only", "--remove-root", "--follow-root"])
+def test_a_path_that_nothing_has_is_said_to_be_one(cachestorm, tmp_path, wish):
+    result = cachestorm("clean", tmp_path / "typo", wish)
+    *_, verdict = result.stdout.splitlines()
+    assert verdict.startswith(f"there is nothing at '{tmp_path}/typo'")
+    assert (result.exit_code, result.stderr) == (0, "")
+    document = cachestorm("clean", tmp_path / "typo", wish, "--json").document
+    assert (document["empty"], document["left"]) == (True, [])
+
+
+def test_a_cache_that_is_gone_is_not_said_to_have_been_none(cachestorm, cache):
+    assert cachestorm("clean", cache, "--remove-root").stdout.startswith("cache is empty; removed 2 files and ")
+    (cache / "none").mkdir(parents=True)
+    assert cachestorm("clean", cache, "--untagged").stdout.startswith("cache is empty; removed 0 files and 1 directory")
+
+
+def test_an_error_tells_a_path_of_bytes_from_one_that_looks_the_same(cachestorm, tmp_path):
+    bytes_of_it, text_of_it = tmp_path / os.fsdecode(b"q\xff"), tmp_path / r"q\xff"
+    bytes_of_it.touch()
+    text_of_it.touch()
+    error = cachestorm("clean", bytes_of_it, "--json").document
+    assert (error["value"], error["value_hex"]) == (str(text_of_it), os.fsencode(bytes_of_it).hex())
+    error = cachestorm("clean", text_of_it, "--json").document
+    assert (error["value"], error.get("value_hex")) == (str(text_of_it), None)
 
 
 def test_the_document_is_ascii(cachestorm, tmp_path):
