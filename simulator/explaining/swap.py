@@ -7,9 +7,10 @@ If no pair does it, one step is moved back before several of another actor's, th
 in the runs that came of one swap, and at last one actor after another is not interrupted where it was. It is best asked
 of a shrunk run: fewer pairs, and a picture that fits.
 
-Guarantees: what is told was run, and in that run the steps did come the other way round and the failure was gone; the
-same for the same run. It ends with the replays or the seconds that it was given. Not guaranteed: that there is no
-other pair; nor that the other order is what anybody wants (`Explanation.instead` says what came of it).
+Guarantees: what is told was run, by everybody who took part; in that run both steps of each pair were made, the other
+way round, and the failure was gone; the same for the same run. It ends with the replays or the seconds that it was
+given. Not guaranteed: that there is no other pair; nor that the other order is what anybody wants
+(`Explanation.instead` says what came of it).
 Source: the idea is of A. Zeller, "Isolating cause-effect chains from computer programs" (FSE 2002): the difference
 between a run that fails and one that passes, made as small as can be, is a cause; J.-D. Choi, A. Zeller, "Isolating
 failure-inducing thread schedules" (ISSTA 2002) has it for threads. How we differ: the pairs come from the relation, so
@@ -35,12 +36,13 @@ from simulator.shrink.shrinking import Limits
 from simulator.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from simulator.engine.trace import RawStep
     from simulator.exploration.start import Start
     from simulator.search.subject import Subject, Trial
     from simulator.shrink.keep import Keep
+    from simulator.shrink.plan import Plan
 
 # How many runs that came of one swap are looked at for a second one.
 _SECOND_MAX = 4
@@ -143,6 +145,7 @@ async def explain_by_swap(
     *,
     keep: Keep | None = None,
     quick: Subject | None = None,
+    everybody: bool = False,
     limits: Limits | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Explanation:
@@ -153,6 +156,7 @@ async def explain_by_swap(
         trial: the run that fails, best a shrunk one.
         keep: how it fails; None: the most telling of what it shows (`simulator.shrink.keep.keep_of`).
         quick: as of `simulator.shrink.shrinking.shrink`; only for failures that it shows.
+        everybody: likewise.
         limits: how long to try; 60 runs and 5 s if not given.
         clock: monotonic seconds.
 
@@ -160,7 +164,9 @@ async def explain_by_swap(
         BadInputError: nothing is wrong with the run.
     """
     keep = keep or keep_of(trial)
-    search = _Search(subject, keep, limits or Limits(), clock, await subject.start())
+    search = _Search(
+        subject, keep, everybody=everybody, limits=limits or Limits(), clock=clock, start=await subject.start()
+    )
     return await search.make(trial, quick)
 
 
@@ -215,29 +221,39 @@ class _Case:
         actor = self.steps[place][0]
         return next((at for at in range(place - 1, -1, -1) if self.steps[at][0] == actor), None)
 
-    def came_other_way(self, run: Sequence[RawStep]) -> tuple[Swap, ...]:
-        """The pairs whose second step came first in another run."""
-        swaps = []
-        for first, second in self.order.reversals():
-            places = place_of(run, self.steps, first), place_of(run, self.steps, second)
-            if places[1] is not None and (places[0] is None or places[1] < places[0]):
-                swaps.append(Swap(self.steps[first], self.steps[second]))
-        return tuple(swaps)
+    def turned(self, run: Sequence[RawStep], pairs: Iterable[Reversal]) -> tuple[Reversal, ...]:
+        """Of some pairs, those of which both steps are in another run, the second one first."""
+        turned = []
+        for pair in pairs:
+            first, second = (place_of(run, self.steps, place) for place in pair)
+            if first is not None and second is not None and second < first:
+                turned.append(pair)
+        return tuple(turned)
 
-    def swaps(self, attempt: _Attempt) -> tuple[Swap, ...]:
-        """The pairs of an attempt, as steps."""
-        return tuple(Swap(self.steps[pair.first], self.steps[pair.second]) for pair in attempt.flipped)
+    def swaps(self, pairs: Iterable[Reversal]) -> tuple[Swap, ...]:
+        """Pairs, as steps."""
+        return tuple(Swap(self.steps[pair.first], self.steps[pair.second]) for pair in pairs)
 
 
-# Where it was found (the given run, or one that came of swaps before), what passes, and those swaps.
-_Found = tuple[_Case, _Attempt, tuple[Swap, ...]]
+# Where it was found (the given run, or one that came of swaps before), what passes, and those swaps of the given run.
+_Found = tuple[_Case, _Attempt, tuple[Reversal, ...]]
 
 
 class _Search:
     """One call of `explain_by_swap`."""
 
-    def __init__(self, subject: Subject, keep: Keep, limits: Limits, clock: Callable[[], float], start: Start) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        keep: Keep,
+        *,
+        everybody: bool,
+        limits: Limits,
+        clock: Callable[[], float],
+        start: Start,
+    ) -> None:
         self._subject = subject
+        self._everybody = everybody
         self._tried_with = subject
         self._keep = keep
         self._limits = limits
@@ -254,7 +270,7 @@ class _Search:
         if isinstance(self._keep, SameViolation):
             same = (violation for violation in trial.violations if violation.signature == self._keep.signature)
             self._oracles = {violation.oracle for violation in same}
-        if quick is not None and self._keep(await quick.trial(trial.seed, strategy=Follow(plan_of(case.steps)))):
+        if quick is not None and self._keep(await self._follow(case, plan_of(case.steps), quick)):
             self._tried_with = quick
         complete = True
         try:
@@ -267,34 +283,34 @@ class _Search:
 
     async def _first_that_passes(self, case: _Case) -> _Found | None:
         """One swap, or several at once, or one after another; if none passes, one that at least fails otherwise."""
-        failing: list[tuple[tuple[Swap, ...], Trial]] = []
+        failing: list[tuple[tuple[Reversal, ...], Trial]] = []
         for attempt in case.attempts():
             other = await self._try(case, attempt)
             if other is not None and self._is_gone(other, (case, attempt, ())):
                 return case, attempt, ()
             if other is not None and len(failing) < _SECOND_MAX:
-                failing.append((case.swaps(attempt), other))
-        for swaps, trial in failing if self._second_best is None else ():
+                failing.append((attempt.flipped, other))
+        for before, trial in failing if self._second_best is None else ():
             second = _Case(trial, self._keep, self._start)
             for attempt in second.attempts():
                 other = await self._try(second, attempt)
-                if other is not None and self._is_gone(other, (second, attempt, swaps)):
-                    return second, attempt, swaps
+                if other is not None and self._is_gone(other, (second, attempt, before)):
+                    return second, attempt, before
         return self._second_best
 
     async def _uninterrupted(self, case: _Case, *, complete: bool) -> Explanation:
         """What came the other way round when one actor was not interrupted where it was, if that passes."""
         plan = plan_of(case.steps)
-        best: tuple[tuple[Swap, ...], tuple[str, ...]] = (), ()
+        best: tuple[tuple[Reversal, ...], tuple[str, ...]] = (), ()
         for place in range(min(len(plan.pieces), _TURNS_MAX)):
             self._replays += 1
-            other = await self._subject.trial(case.seed, strategy=Follow(plan.without(place, place + 1)))
+            other = await self._follow(case, plan.later(place), self._subject)
             if not self._is_gone(other, None):
                 continue
-            swaps = case.came_other_way(other.storm)
-            if swaps and (not best[0] or len(swaps) < len(best[0])):
-                best = swaps, _signatures(other)
-        return self._told(case, *best, None, complete=complete)
+            turned = case.turned(other.storm, case.order.reversals())
+            if turned and (not best[0] or len(turned) < len(best[0])):
+                best = turned, _signatures(other)
+        return self._told(case, case.swaps(best[0]), best[1], None, complete=complete)
 
     def _is_gone(self, trial: Trial, found: _Found | None) -> bool:
         """Whether the oracle has nothing to say any more; that it says something else is second best."""
@@ -305,7 +321,7 @@ class _Search:
             self._second_best = found
         return gone
 
-    async def _try(self, case: _Case, attempt: _Attempt, subject: Subject | None = None) -> Trial | None:
+    async def _try(self, case: _Case, attempt: _Attempt) -> Trial | None:
         """The run the other way round; None if it did not come so.
 
         Raises:
@@ -316,20 +332,25 @@ class _Search:
             raise _Spent
         self._replays += 1
         plan = plan_of(case.steps, case.order.swapped(attempt.pair))
-        trial = await (subject or self._tried_with).trial(case.seed, strategy=Follow(plan))
-        first, second = (place_of(trial.storm, case.steps, place) for place in attempt.pair)
-        return trial if second is not None and (first is None or second < first) else None
+        trial = await self._follow(case, plan, self._tried_with)
+        return trial if case.turned(trial.storm, [attempt.pair]) else None
 
-    async def _found(self, given: _Case, case: _Case, attempt: _Attempt, before: tuple[Swap, ...]) -> Explanation:
+    async def _follow(self, case: _Case, plan: Plan, subject: Subject) -> Trial:
+        return await subject.trial(case.seed, strategy=Follow(plan, everybody=self._everybody))
+
+    async def _found(self, given: _Case, case: _Case, attempt: _Attempt, before: tuple[Reversal, ...]) -> Explanation:
         """The whole story of an attempt that passes, after the swaps before it."""
         swapped = plan_of(case.steps, case.order.swapped(attempt.pair))
-        other = await self._subject.trial(case.seed, strategy=Follow(swapped))
+        other = await self._follow(case, swapped, self._subject)
         instead = _signatures(other)
-        swaps = (*before, *case.swaps(attempt))
+        swaps = (
+            *given.swaps(given.turned(other.storm, before)),
+            *case.swaps(case.turned(other.storm, attempt.flipped)),
+        )
         if len(swaps) > 1:
             return self._told(given, swaps, instead, None, complete=True)
         adjacent = plan_of(case.steps, case.order.adjacent(attempt.pair))
-        same = await self._subject.trial(case.seed, strategy=Follow(adjacent))
+        same = await self._follow(case, adjacent, self._subject)
         side_by_side = _Case(same, self._keep, self._start)
         first, second = (place_of(side_by_side.steps, case.steps, place) for place in attempt.pair)
         if first is None or second is None or not self._keep(same):

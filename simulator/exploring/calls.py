@@ -165,7 +165,7 @@ async def _explore(plan: Plan, search: Search, pause: Callable[[], Awaitable[obj
         first = found.violations[0].violation
         keep = SameViolation(first.signature, first.sentence)
         small = (await shrink(subject, trials[0], keep=keep, everybody=True)).trial
-        why = await explain_by_swap(subject, small, keep=keep)
+        why = await explain_by_swap(subject, small, keep=keep, everybody=True)
     return Explored(found, notes, _story(subject, small), why.sentence if why.swaps else "", plan.line(small.token))
 
 

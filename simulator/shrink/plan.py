@@ -87,6 +87,13 @@ class Plan:
         left = {piece.actor for piece in pieces}
         return Plan(pieces, tuple(strike for strike in self.strikes if strike.actor in left))
 
+    def later(self, place: int) -> Plan:
+        """With the steps of a piece made with its actor's next one, or at the end; everybody still takes part."""
+        shorter = self.without(place, place + 1)
+        actor = self.pieces[place].actor
+        end = () if actor in shorter.actors else (Piece(actor, None),)
+        return Plan((*shorter.pieces, *end), self.strikes)
+
 
 def _joined(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     """Two pieces of one actor in a row are its second one."""

@@ -50,6 +50,24 @@ def test_a_race_is_found_and_told(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_no_swap_is_claimed_where_no_order_passes():
+    def left(directory):
+        with open(f"{directory}/z", "a") as file:
+            file.write("line\n")
+
+    def right(directory):
+        left(directory)
+
+    def one_line(directory):
+        with open(f"{directory}/z") as file:
+            assert len(file.readlines()) < 2, "two lines"
+
+    found = simulator.explore(actors=[left, right], oracle=one_line)
+    assert found.violations[0].count == found.runs
+    assert found.why == ""
+    assert "the run would pass" not in found.told()
+
+
 def test_the_line_of_the_message_replays_it():
     found = simulator.explore(
         actors=[add_without_kernel, ("other", add_without_kernel)], oracle=is_two, setup=counter_at_zero, **SAMPLED

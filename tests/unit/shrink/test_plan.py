@@ -54,6 +54,14 @@ def test_a_piece_that_is_left_out_is_made_with_the_next_one():
     assert plan.without(0, 4) == Plan(())
 
 
+def test_who_is_not_interrupted_still_takes_part():
+    plan = plan_of(taking_part(RUN))
+    assert plan.later(1).pieces == (Piece("one", None), Piece("two", None))
+    assert plan.later(3).pieces == plan.pieces[:3]
+    alone = plan_of(RUN[:2])
+    assert alone.later(0) == Plan((Piece("two", None), Piece("one", None)))
+
+
 @pytest.mark.slow
 def test_a_plan_that_is_followed_is_the_same_run_pulled_together(within):
     kill = parse_fault("build-2:31:kill")

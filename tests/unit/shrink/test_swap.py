@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from simulator.errors import BadInputError
@@ -122,6 +124,27 @@ def test_if_no_swap_of_two_does_it_the_set_is_told(tmp_path):
         assert told.pair is None
         assert told.sentence.startswith("no single swap does it; the smallest set that was found is of 2: if reads's")
         assert render_swap(told, 100)[0].startswith("No single swap does it")
+
+    waits(check)
+
+
+@pytest.mark.parametrize("everybody", [False, True])
+def test_no_swap_is_told_where_only_the_absence_of_an_actor_passes(tmp_path, everybody):
+    def appends(kernel, cache):
+        fd = kernel.open(f"{cache}/z", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+        kernel.write(fd, b"line\n")
+        kernel.close(fd)
+
+    def two_lines(cache, arena):
+        with open(f"{cache}/z") as file:
+            return ["two lines"] if len(file.readlines()) == 2 else []
+
+    subject = ToySubject(tmp_path / "toys", {"left": appends, "right": appends}, two_lines)
+
+    async def check():
+        told = await explain_by_swap(subject, await subject.trial(0), everybody=everybody, limits=FREELY)
+        assert (told.swaps, told.complete) == ((), True)
+        assert told.sentence.startswith("no swap of steps was found without two lines")
 
     waits(check)
 
