@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from simulator.engine.trace import errno_name, path_fields
 from simulator.exploration.footprints import conflict
 from simulator.exploration.reversible import PartialOrder, Reversal
+from simulator.shrink.attempt import run_attempt
 from simulator.shrink.candidates import falls_of
 from simulator.shrink.follow import Follow
 from simulator.shrink.keep import SameViolation, keep_of
@@ -270,8 +271,10 @@ class _Search:
         if isinstance(self._keep, SameViolation):
             same = (violation for violation in trial.violations if violation.signature == self._keep.signature)
             self._oracles = {violation.oracle for violation in same}
-        if quick is not None and self._keep(await self._follow(case, plan_of(case.steps), quick)):
-            self._tried_with = quick
+        if quick is not None:
+            same_run = await self._follow(case, plan_of(case.steps), quick)
+            if same_run is not None and self._keep(same_run):
+                self._tried_with = quick
         complete = True
         try:
             found = await self._first_that_passes(case)
@@ -305,7 +308,7 @@ class _Search:
         for place in range(min(len(plan.pieces), _TURNS_MAX)):
             self._replays += 1
             other = await self._follow(case, plan.later(place), self._subject)
-            if not self._is_gone(other, None):
+            if other is None or not self._is_gone(other, None):
                 continue
             turned = case.turned(other.storm, case.order.reversals())
             if turned and (not best[0] or len(turned) < len(best[0])):
@@ -322,7 +325,7 @@ class _Search:
         return gone
 
     async def _try(self, case: _Case, attempt: _Attempt) -> Trial | None:
-        """The run the other way round; None if it did not come so.
+        """The run the other way round; None if it did not come so, or cannot be judged.
 
         Raises:
             _Spent: there is nothing left to do it with.
@@ -333,15 +336,15 @@ class _Search:
         self._replays += 1
         plan = plan_of(case.steps, case.order.swapped(attempt.pair))
         trial = await self._follow(case, plan, self._tried_with)
-        return trial if case.turned(trial.storm, [attempt.pair]) else None
+        return trial if trial is not None and case.turned(trial.storm, [attempt.pair]) else None
 
-    async def _follow(self, case: _Case, plan: Plan, subject: Subject) -> Trial:
-        return await subject.trial(case.seed, strategy=Follow(plan, everybody=self._everybody))
+    async def _follow(self, case: _Case, plan: Plan, subject: Subject) -> Trial | None:
+        return await run_attempt(subject, case.seed, Follow(plan, everybody=self._everybody))
 
     async def _found(self, given: _Case, case: _Case, attempt: _Attempt, before: tuple[Reversal, ...]) -> Explanation:
         """The whole story of an attempt that passes, after the swaps before it."""
         swapped = plan_of(case.steps, case.order.swapped(attempt.pair))
-        other = await self._follow(case, swapped, self._subject)
+        other = await self._subject.trial(case.seed, strategy=Follow(swapped, everybody=self._everybody))
         instead = _signatures(other)
         swaps = (
             *given.swaps(given.turned(other.storm, before)),
@@ -351,11 +354,12 @@ class _Search:
             return self._told(given, swaps, instead, None, complete=True)
         adjacent = plan_of(case.steps, case.order.adjacent(attempt.pair))
         same = await self._follow(case, adjacent, self._subject)
-        side_by_side = _Case(same, self._keep, self._start)
-        first, second = (place_of(side_by_side.steps, case.steps, place) for place in attempt.pair)
-        if first is None or second is None or not self._keep(same):
-            return self._told(case, swaps, instead, attempt.pair, complete=True)
-        return self._told(side_by_side, swaps, instead, Reversal(first, second), complete=True)
+        if same is not None and self._keep(same):
+            side_by_side = _Case(same, self._keep, self._start)
+            first, second = (place_of(side_by_side.steps, case.steps, place) for place in attempt.pair)
+            if first is not None and second is not None:
+                return self._told(side_by_side, swaps, instead, Reversal(first, second), complete=True)
+        return self._told(case, swaps, instead, attempt.pair, complete=True)
 
     def _told(
         self,

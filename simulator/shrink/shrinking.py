@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from simulator.engine.faults import KILL
 from simulator.errors import DivergenceError
 from simulator.schedule import codes_of, compact, format_segments, segments_of
+from simulator.shrink.attempt import run_attempt
 from simulator.shrink.candidates import STAGES, falls_of, guesses
 from simulator.shrink.follow import Follow
 from simulator.shrink.keep import keep_of
@@ -274,7 +275,7 @@ class _Shrinking:
         if (plan, None) in self._rejected or not plan.pieces:
             return False
         trial = await self._run(plan)
-        if self._keep(trial) and size_of(trial).is_smaller_than(self._size):
+        if trial is not None and self._keep(trial) and size_of(trial).is_smaller_than(self._size):
             self._take(trial)
             return True
         self._rejected.add((plan, None))
@@ -297,14 +298,14 @@ class _Shrinking:
         if (plan, seed) in self._rejected:
             return False
         trial = await self._run(plan, seed)
-        if self._keep(trial) and not self._size.is_smaller_than(size_of(trial)):
+        if trial is not None and self._keep(trial) and not self._size.is_smaller_than(size_of(trial)):
             self._take(trial)
             return True
         self._rejected.add((plan, seed))
         return False
 
-    async def _run(self, plan: Plan, seed: int | None = None) -> Trial:
-        """Follow a plan; the first one in any case.
+    async def _run(self, plan: Plan, seed: int | None = None) -> Trial | None:
+        """Follow a plan; the first one in any case. None if the run cannot be judged.
 
         Raises:
             _Spent: there is nothing left to do it with.
@@ -315,13 +316,13 @@ class _Shrinking:
         self._replays += 1
         follow = Follow(plan, everybody=self._everybody)
         seed = self._best.seed if seed is None else seed
-        trial = await (self._quick or self._subject).trial(seed, strategy=follow)
+        trial = await run_attempt(self._quick or self._subject, seed, follow)
         self._names = follow.names
         if self._quick is not None and not self._quick_tells:
-            self._quick_tells = self._keep(trial)
+            self._quick_tells = trial is not None and self._keep(trial)
             if not self._quick_tells:
-                trial = await self._subject.trial(seed, strategy=Follow(plan, everybody=self._everybody))
-                if self._keep(trial):
+                trial = await run_attempt(self._subject, seed, Follow(plan, everybody=self._everybody))
+                if trial is not None and self._keep(trial):
                     # It shows only in what the quick ones leave out.
                     self._quick = None
         return trial
@@ -334,10 +335,10 @@ class _Shrinking:
             text = format_segments(segments)
             self._replays += 1
             try:
-                trial = await self._subject.trial(self._best.seed, strategy=Replay(text))
+                trial = await run_attempt(self._subject, self._best.seed, Replay(text))
             except DivergenceError:
                 continue
-            if list(trial.storm) == best and self._keep(trial):
+            if trial is not None and list(trial.storm) == best and self._keep(trial):
                 return trial, text
         return given, ""
 
