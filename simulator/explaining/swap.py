@@ -313,7 +313,10 @@ class _Search:
             turned = case.turned(other.storm, case.order.reversals())
             if turned and (not best[0] or len(turned) < len(best[0])):
                 best = turned, _signatures(other)
-        return self._told(case, case.swaps(best[0]), best[1], None, complete=complete)
+        turned, instead = best
+        if len(turned) == 1:
+            return await self._side_by_side(case, turned[0], instead, complete=complete)
+        return self._told(case, case.swaps(turned), instead, None, complete=complete)
 
     def _is_gone(self, trial: Trial, found: _Found | None) -> bool:
         """Whether the oracle has nothing to say any more; that it says something else is second best."""
@@ -352,14 +355,21 @@ class _Search:
         )
         if len(swaps) > 1:
             return self._told(given, swaps, instead, None, complete=True)
-        adjacent = plan_of(case.steps, case.order.adjacent(attempt.pair))
+        return await self._side_by_side(case, attempt.pair, instead, complete=True)
+
+    async def _side_by_side(
+        self, case: _Case, pair: Reversal, instead: tuple[str, ...], *, complete: bool
+    ) -> Explanation:
+        """A single pair that does it, in the run that has its two steps side by side, if that fails as well."""
+        swaps = case.swaps([pair])
+        adjacent = plan_of(case.steps, case.order.adjacent(pair))
         same = await self._follow(case, adjacent, self._subject)
         if same is not None and self._keep(same):
             side_by_side = _Case(same, self._keep, self._start)
-            first, second = (place_of(side_by_side.steps, case.steps, place) for place in attempt.pair)
+            first, second = (place_of(side_by_side.steps, case.steps, place) for place in pair)
             if first is not None and second is not None:
-                return self._told(side_by_side, swaps, instead, Reversal(first, second), complete=True)
-        return self._told(case, swaps, instead, attempt.pair, complete=True)
+                return self._told(side_by_side, swaps, instead, Reversal(first, second), complete=complete)
+        return self._told(case, swaps, instead, pair, complete=complete)
 
     def _told(
         self,

@@ -22,7 +22,7 @@ from simulator.schedule import codes_of, compact, format_segments, segments_of
 from simulator.shrink.attempt import run_attempt
 from simulator.shrink.candidates import STAGES, falls_of, guesses
 from simulator.shrink.follow import Follow
-from simulator.shrink.keep import keep_of
+from simulator.shrink.keep import keep_of, signature_to_ask
 from simulator.shrink.naming import usual_names
 from simulator.shrink.plan import plan_of, taking_part
 from simulator.shrink.pulling import pulled_together, turns_of
@@ -102,6 +102,7 @@ class Shrunk:
         trial: the smallest run that fails alike; its `token` plays it.
         segments: its schedule; empty if it could not be written down, and `trial` is the given one.
         kept: for people: what it fails with.
+        signature: asks for that, where another failure of `trial` is more telling; None elsewhere.
         before, after: the sizes of the given run and of this one.
         replays: how many runs it took.
         seconds: likewise.
@@ -112,6 +113,7 @@ class Shrunk:
     trial: Trial
     segments: str
     kept: str
+    signature: str | None
     before: Size
     after: Size
     replays: int
@@ -224,6 +226,7 @@ class _Shrinking:
             trial=trial,
             segments=segments,
             kept=self._keep.told,
+            signature=signature_to_ask(self._keep, trial),
             before=size_of(given),
             after=size_of(trial),
             replays=self._replays,
