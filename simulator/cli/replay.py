@@ -215,6 +215,6 @@ class _Replay:
         out.whole(report, self._scenario, replay_line(str(self._token), self._scenario, self._overrides))
         out.line(f"replayed: the same {report.steps:,} steps, digest {report.trace_digest}")
         if self._explain:
-            if story is not None or self._swap is None or not self._swap.swaps:
+            if story is not None or self._swap is None or not self._swap.found:
                 out.story(story)
             out.swap(self._swap)

@@ -1,5 +1,6 @@
 """Explain a failing run by what must not swap: two steps side by side that, the other way round, make it pass.
 
+Where it takes that somebody is killed, that comes first (`simulator.explaining.kills`): a run is made without the kill.
 Of a run, the pairs of steps that could have come the other way round are known from what its steps touched
 (`simulator.exploration.reversible`). Each is tried: the run is made again with the second step before the first, and
 looked at. The failing call and what it fell over come first, then the pairs from the end of the run to its beginning.
@@ -26,6 +27,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.engine.trace import errno_name, path_fields
+from simulator.explaining.kills import made_instead, spared
 from simulator.exploration.footprints import conflict
 from simulator.exploration.reversible import PartialOrder, Reversal
 from simulator.shrink.attempt import run_attempt
@@ -63,10 +65,11 @@ class Swap:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What must not swap.
+    """What must not swap, or who must not be killed.
 
     Attributes:
         kept: for people: the failure.
+        kills: the steps that were made instead of the kills without which the failure is gone; then there are no swaps.
         swaps: the pairs that, swapped together, make the failure go; one if one is enough; none if none was found.
         instead: the signatures of what the other run violates; empty if it passes.
         steps: of the run that is explained, of those who take part; the two steps side by side if it is one pair.
@@ -77,6 +80,7 @@ class Explanation:
     """
 
     kept: str
+    kills: tuple[RawStep, ...]
     swaps: tuple[Swap, ...]
     instead: tuple[str, ...]
     steps: Sequence[RawStep] = field(repr=False)
@@ -88,16 +92,23 @@ class Explanation:
     @property
     def sentence(self) -> str:
         """For people."""
+        there = f"there would be no {self.kept}{self._instead}"
+        if self.kills:
+            return f"if {_not_killed(self.kills)}, {there}"
         if not self.swaps:
             tried = "everything that could be" if self.complete else "not everything that could be"
             return (
                 f"no swap of steps was found without {self.kept}: {tried} was tried, in {counted(self.replays, 'run')}"
             )
-        there = f"there would be no {self.kept}{self._instead}"
         if len(self.swaps) == 1:
             return f"if {told(self.swaps)}, {there}"
         count = len(self.swaps)
         return f"no single swap does it; the smallest set that was found is of {count}: if {told(self.swaps)}, {there}"
+
+    @property
+    def found(self) -> bool:
+        """Whether there is something without which the failure is gone."""
+        return bool(self.swaps or self.kills)
 
     @property
     def _instead(self) -> str:
@@ -108,6 +119,7 @@ class Explanation:
         return {
             "kept": self.kept,
             "sentence": self.sentence,
+            "kills": [_document(step) for step in self.kills],
             "swaps": [{"first": _document(swap.first), "second": _document(swap.second)} for swap in self.swaps],
             "instead": list(self.instead),
             "replays": self.replays,
@@ -125,6 +137,11 @@ def told(swaps: Sequence[Swap]) -> str:
     named = [f"{said(swap.second)} had come before {said(swap.first)}" for swap in swaps[:_NAMED_MAX]]
     more = [f"{len(swaps) - _NAMED_MAX} more pairs the other way round"] if len(swaps) > _NAMED_MAX else []
     return ", and ".join(named + more)
+
+
+def _not_killed(made: Sequence[RawStep]) -> str:
+    """``build-1 were not killed before its mkdir of a/b``."""
+    return ", and ".join(f"{step[0]} were not killed before its {step[2]} of {step[3]}" for step in made)
 
 
 def common_directory(paths: Sequence[str]) -> str:
@@ -185,8 +202,8 @@ class _Attempt(NamedTuple):
 class _Case:
     """A failing run, and what could have come the other way round in it."""
 
-    def __init__(self, trial: Trial, keep: Keep, start: Start) -> None:
-        begun = {id(step) for step in taking_part(trial.storm)}
+    def __init__(self, trial: Trial, keep: Keep, start: Start, *, everybody: bool) -> None:
+        begun = {id(step) for step in taking_part(trial.storm, everybody=everybody)}
         places = [place for place, step in enumerate(trial.storm) if id(step) in begun]
         self.seed = trial.seed
         self.steps = [trial.storm[place] for place in places]
@@ -267,7 +284,7 @@ class _Search:
 
     async def make(self, trial: Trial, quick: Subject | None) -> Explanation:
         """Try one swap after another, then one more in runs that failed all the same."""
-        case = _Case(trial, self._keep, self._start)
+        case = self._case(trial)
         if isinstance(self._keep, SameViolation):
             same = (violation for violation in trial.violations if violation.signature == self._keep.signature)
             self._oracles = {violation.oracle for violation in same}
@@ -277,12 +294,33 @@ class _Search:
                 self._tried_with = quick
         complete = True
         try:
+            told = await self._without_kill(case)
+            if told is not None:
+                return told
             found = await self._first_that_passes(case)
         except _Spent:
             found, complete = self._second_best, False
         if found is None:
             return await self._uninterrupted(case, complete=complete)
         return await self._found(case, *found)
+
+    def _case(self, trial: Trial) -> _Case:
+        return _Case(trial, self._keep, self._start, everybody=self._everybody)
+
+    async def _without_kill(self, case: _Case) -> Explanation | None:
+        """That somebody is not killed, if that is enough.
+
+        Raises:
+            _Spent: there is nothing left to try it with.
+        """
+        for plan, kills in spared(plan_of(case.steps)):
+            self._spend()
+            other = await self._follow(case, plan, self._subject)
+            if other is not None and self._is_gone(other, None):
+                made = made_instead(other.storm, kills)
+                if made:
+                    return self._told(case, (), _signatures(other), None, kills=made, complete=True)
+        return None
 
     async def _first_that_passes(self, case: _Case) -> _Found | None:
         """One swap, or several at once, or one after another; if none passes, one that at least fails otherwise."""
@@ -294,7 +332,7 @@ class _Search:
             if other is not None and len(failing) < _SECOND_MAX:
                 failing.append((attempt.flipped, other))
         for before, trial in failing if self._second_best is None else ():
-            second = _Case(trial, self._keep, self._start)
+            second = self._case(trial)
             for attempt in second.attempts():
                 other = await self._try(second, attempt)
                 if other is not None and self._is_gone(other, (second, attempt, before)):
@@ -327,16 +365,24 @@ class _Search:
             self._second_best = found
         return gone
 
+    def _spend(self) -> None:
+        """A further run.
+
+        Raises:
+            _Spent: there is nothing left to make it with.
+        """
+        seconds = self._clock() - self._began
+        if self._replays and (self._replays >= self._limits.replays or seconds >= self._limits.budget_seconds):
+            raise _Spent
+        self._replays += 1
+
     async def _try(self, case: _Case, attempt: _Attempt) -> Trial | None:
         """The run the other way round; None if it did not come so, or cannot be judged.
 
         Raises:
             _Spent: there is nothing left to do it with.
         """
-        seconds = self._clock() - self._began
-        if self._replays and (self._replays >= self._limits.replays or seconds >= self._limits.budget_seconds):
-            raise _Spent
-        self._replays += 1
+        self._spend()
         plan = plan_of(case.steps, case.order.swapped(attempt.pair))
         trial = await self._follow(case, plan, self._tried_with)
         return trial if trial is not None and case.turned(trial.storm, [attempt.pair]) else None
@@ -365,7 +411,7 @@ class _Search:
         adjacent = plan_of(case.steps, case.order.adjacent(pair))
         same = await self._follow(case, adjacent, self._subject)
         if same is not None and self._keep(same):
-            side_by_side = _Case(same, self._keep, self._start)
+            side_by_side = self._case(same)
             first, second = (place_of(side_by_side.steps, case.steps, place) for place in pair)
             if first is not None and second is not None:
                 return self._told(side_by_side, swaps, instead, Reversal(first, second), complete=complete)
@@ -378,10 +424,12 @@ class _Search:
         instead: tuple[str, ...],
         pair: Reversal | None,
         *,
+        kills: tuple[RawStep, ...] = (),
         complete: bool,
     ) -> Explanation:
         return Explanation(
             kept=self._keep.told,
+            kills=kills,
             swaps=swaps,
             instead=instead,
             steps=case.steps,

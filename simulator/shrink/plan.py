@@ -105,8 +105,10 @@ def _joined(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     return tuple(joined)
 
 
-def taking_part(steps: Sequence[RawStep]) -> list[RawStep]:
-    """The steps of those who made more than the one of being killed before they began."""
+def taking_part(steps: Sequence[RawStep], *, everybody: bool = False) -> list[RawStep]:
+    """The steps of those who made more than the one of being killed before they began, or of everybody."""
+    if everybody:
+        return list(steps)
     begun = {step[0] for step in steps if step[2] != KILL}
     return [step for step in steps if step[0] in begun]
 

@@ -227,8 +227,8 @@ class _Shrinking:
             segments=segments,
             kept=self._keep.told,
             signature=signature_to_ask(self._keep, trial),
-            before=size_of(given),
-            after=size_of(trial),
+            before=self._size_of(given),
+            after=self._size_of(trial),
             replays=self._replays,
             seconds=self._clock() - self._began,
             complete=complete,
@@ -238,8 +238,11 @@ class _Shrinking:
     def _take(self, trial: Trial) -> None:
         """From now on this is the smallest."""
         self._best = trial
-        self._size = size_of(trial)
-        self._plan = plan_of(taking_part(trial.storm))
+        self._size = self._size_of(trial)
+        self._plan = plan_of(taking_part(trial.storm, everybody=self._everybody))
+
+    def _size_of(self, trial: Trial) -> Size:
+        return size_of(trial, everybody=self._everybody)
 
     async def _improve(self) -> bool:
         """Try everything once; whether anything was taken."""
@@ -260,7 +263,7 @@ class _Shrinking:
     async def _pull(self) -> None:
         """Pull the steps of each actor together, unless that was done."""
         if self._best is not self._pulled:
-            steps = taking_part(self._best.storm)
+            steps = taking_part(self._best.storm, everybody=self._everybody)
             await self._accepts(plan_of(steps, pulled_together(steps, self._start)))
             self._pulled = self._best
 
@@ -278,7 +281,7 @@ class _Shrinking:
         if (plan, None) in self._rejected or not plan.pieces:
             return False
         trial = await self._run(plan)
-        if trial is not None and self._keep(trial) and size_of(trial).is_smaller_than(self._size):
+        if trial is not None and self._keep(trial) and self._size_of(trial).is_smaller_than(self._size):
             self._take(trial)
             return True
         self._rejected.add((plan, None))
@@ -287,7 +290,7 @@ class _Shrinking:
     async def _rename(self) -> bool:
         """Give whoever is left more usual names, and the run the usual seed, if they can have them."""
         before = self._best
-        plan = plan_of(taking_part(self._best.storm), counted=True)
+        plan = plan_of(taking_part(self._best.storm, everybody=self._everybody), counted=True)
         for other in usual_names(plan, self._names):
             if await self._is_as_good(other):
                 plan = other
@@ -301,7 +304,7 @@ class _Shrinking:
         if (plan, seed) in self._rejected:
             return False
         trial = await self._run(plan, seed)
-        if trial is not None and self._keep(trial) and not self._size.is_smaller_than(size_of(trial)):
+        if trial is not None and self._keep(trial) and not self._size.is_smaller_than(self._size_of(trial)):
             self._take(trial)
             return True
         self._rejected.add((plan, seed))
@@ -346,9 +349,9 @@ class _Shrinking:
         return given, ""
 
 
-def size_of(trial: Trial) -> Size:
-    """How large a run is."""
-    steps = taking_part(trial.storm)
+def size_of(trial: Trial, *, everybody: bool = False) -> Size:
+    """How large a run is; `everybody` as of `taking_part`."""
+    steps = taking_part(trial.storm, everybody=everybody)
     actors = [step[0] for step in steps]
     injected = sum(step[8] is not None or step[2] == KILL for step in steps)
     return Size(turns_of(actors), injected, len(steps), len(set(actors)))

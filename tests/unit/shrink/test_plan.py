@@ -34,6 +34,11 @@ def test_it_says_before_which_call_an_actor_waits():
     )
 
 
+def test_everybody_is_who_was_killed_first_too():
+    assert taking_part(RUN) == RUN[:5]
+    assert taking_part(RUN, everybody=True) == RUN
+
+
 def test_under_other_names_it_counts_steps():
     plan = plan_of(taking_part(RUN), counted=True)
     assert plan.pieces == (Piece("one", 1), Piece("two", 1), Piece("one", None), Piece("two", None))

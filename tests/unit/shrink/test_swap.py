@@ -162,6 +162,37 @@ def test_no_swap_is_told_where_only_the_absence_of_an_actor_passes(tmp_path, eve
     waits(check)
 
 
+def test_a_kill_is_told_only_if_it_takes_it(tmp_path):
+    def fails_or_half(cache, arena):
+        half = os.path.isdir(f"{cache}/half") and not os.path.exists(f"{cache}/half/file")
+        return (["half"] if half else []) + failed(cache, arena)
+
+    def maker(kernel, cache):
+        kernel.mkdir(f"{cache}/half")
+        kernel.close(kernel.open(f"{cache}/half/file", os.O_CREAT | os.O_WRONLY))
+
+    functions = {"maker": maker, "alice": checks_then_writes, "bob": checks_then_writes}
+    subject = ToySubject(tmp_path / "toys", functions, fails_or_half)
+
+    async def check():
+        trial = await subject.trial(0, strategy=Replay("m:2x,b:1,a,b"))
+        assert trial.signature == "half; FileExistsError"
+        told = await explain_by_swap(subject, trial, keep=SameViolation("FileExistsError"), limits=FREELY)
+        assert (len(told.swaps), told.kills) == (1, ())
+        # The oracle has two things to say, and a kill is not all that it takes to have it say nothing.
+        both = await explain_by_swap(subject, trial, keep=SameViolation("half"), limits=FREELY)
+        assert both.kills == ()
+        alone = await subject.trial(0, strategy=Replay("m:2x,a,b"))
+        told = await explain_by_swap(subject, alone, limits=FREELY)
+        assert told.sentence == (
+            "if maker were not killed before its create of half/file, there would be no half, and the run would pass"
+        )
+        assert (told.found, told.swaps, told.replays) == (True, (), 1)
+        assert told.document()["kills"][0]["actor"] == "maker"
+
+    waits(check)
+
+
 def test_if_nothing_does_it_that_is_said(tmp_path):
     def always(cache, arena):
         return ["broken"]
