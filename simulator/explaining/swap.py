@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from simulator.engine.faults import KILL
 from simulator.engine.trace import errno_name, path_fields
 from simulator.explaining.kills import made_instead, spared
 from simulator.exploration.footprints import conflict
@@ -132,7 +133,9 @@ def told(swaps: Sequence[Swap]) -> str:
     above = common_directory([step[3] for swap in swaps for step in (swap.first, swap.second)])
 
     def said(step: RawStep) -> str:
-        return f"{step[0]}'s {step[2]} of {step[3].removeprefix(above)}"
+        return (
+            f"the kill of {step[0]}" if step[2] == KILL else f"{step[0]}'s {step[2]} of {step[3].removeprefix(above)}"
+        )
 
     named = [f"{said(swap.second)} had come before {said(swap.first)}" for swap in swaps[:_NAMED_MAX]]
     more = [f"{len(swaps) - _NAMED_MAX} more pairs the other way round"] if len(swaps) > _NAMED_MAX else []

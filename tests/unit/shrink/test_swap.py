@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 import pytest
 
 from simulator.errors import BadInputError
-from simulator.explaining.swap import common_directory, explain_by_swap
+from simulator.explaining.poisoning import line_of
+from simulator.explaining.swap import Swap, common_directory, explain_by_swap, told
+from simulator.report.story import columns
 from simulator.report.swap import render_swap
 from simulator.shrink.keep import Poisoned, SameViolation, poisoned_in
 from simulator.shrink.shrinking import Limits, shrink
@@ -221,6 +224,30 @@ def test_the_replays_end_it(tmp_path):
         assert "not everything that could be was tried" in told.sentence
 
     waits(check)
+
+
+def test_a_kill_that_is_one_of_the_two_is_told_as_one(tmp_path):
+    def locks(kernel, cache):
+        fd = kernel.open(f"{cache}/lock", os.O_CREAT | os.O_RDWR)
+        kernel.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        kernel.close(fd)
+
+    functions = {"alice": locks, "bob": locks}
+    subject = ToySubject(tmp_path / "toys", functions, lambda cache, arena: failed(cache, arena) or ["held"])
+    steps = []
+
+    async def check():
+        trial = await subject.trial(0, strategy=Replay("a:3x,b"))
+        steps.extend(trial.storm)
+
+    waits(check)
+    killed = next(step for step in steps if step[2] == "kill")
+    locked = next(step for step in steps if step[:3:2] == ("bob", "flock"))
+    assert told([Swap(killed, locked)]) == "bob's flock of lock had come before the kill of alice"
+    line = line_of(steps, steps.index(killed), "", "")
+    assert (line.text, line.result) == ("alice is killed here", "")
+    row, note = columns([line], 100)[1]
+    assert (row.split(maxsplit=1)[1], note) == ("alice is killed here", "")
 
 
 @pytest.mark.parametrize(
