@@ -30,6 +30,7 @@ _STORY_WIDTH = 100
     short_help="Play a run again, step for step, from its token.",
     epilog=examples(
         "cachestorm replay TOKEN --explain",
+        "cachestorm replay TOKEN --explain --signature build-hurt:rmdir:ENOTEMPTY",
         "cachestorm replay TOKEN --builds 4 --scenario ./mine.toml",
         "cachestorm run --seed 7 --json | cachestorm replay -",
         "cachestorm replay run.json --against steps.jsonl",
@@ -39,6 +40,11 @@ _STORY_WIDTH = 100
 @click.option("--times", type=click.IntRange(min=1), default=1, metavar="N", help="Play it N times; all must agree.")
 @click.option(
     "--explain", is_flag=True, help="Tell the story of the first poisoning, and which two steps must not swap."
+)
+@click.option(
+    "--signature",
+    metavar="SIGNATURE",
+    help="With --explain: of the violation with this signature (see --json of the run).",
 )
 @click.option(
     "--against", metavar="TRACE", help="Compare with a file of `run --trace`; name the first step that differs."
@@ -55,6 +61,7 @@ def command(
     token: str,
     times: int,
     explain: bool,
+    signature: str | None,
     against: str | None,
     scenario: str | None,
     overrides: Overrides,
@@ -70,6 +77,8 @@ def command(
     right ones. Exit 1 when a violation was reproduced, tolerated or not; 0 when there is none; 2 when the replay
     diverges.
     """
+    if signature is not None and not explain:
+        raise click.UsageError(f"--signature '{signature}' says what to explain; give --explain as well")
     with Interruption() as interruption:
         from simulator.cli.ground import go_on_confined, prepare_ground  # noqa: PLC0415
         from simulator.cli.run import view_for  # noqa: PLC0415
@@ -85,7 +94,7 @@ def command(
         go_on_confined(interruption)
         parent = prepare_ground(sandbox, max(one.builds for one in resolved))
         scripts = [
-            _Replay(one, overrides, known, times=times, explain=explain, as_json=as_json)
+            _Replay(one, overrides, known, times=times, explain=explain, signature=signature, as_json=as_json)
             for one, known in zip(resolved, wanted, strict=True)
         ]
         if recorded is not None and against is not None:
@@ -139,13 +148,22 @@ class _Replay:
     """Plays a token, once or several times."""
 
     def __init__(
-        self, scenario: Scenario, overrides: Overrides, token: Token, *, times: int, explain: bool, as_json: bool
+        self,
+        scenario: Scenario,
+        overrides: Overrides,
+        token: Token,
+        *,
+        times: int,
+        explain: bool,
+        signature: str | None,
+        as_json: bool,
     ) -> None:
         self._scenario = scenario
         self._overrides = overrides
         self._token = token
         self._times = times
         self._explain = explain
+        self._signature = signature
         self._as_json = as_json
         self._swap: Explanation | None = None
         self.recorded: tuple[list[dict[str, object]], str] | None = None
@@ -153,7 +171,7 @@ class _Replay:
     async def script(self, runner: Runner) -> int:
         violated = False
         if self._explain:
-            self._swap = await runner.explain(self._scenario, self._token.seed)
+            self._swap = await runner.explain(self._scenario, self._token.seed, signature=self._signature)
         for number in range(1, self._times + 1):
             report = await runner.run(self._scenario, self._token.seed, quiet=number > 1)
             self._check(report)
@@ -197,5 +215,6 @@ class _Replay:
         out.whole(report, self._scenario, replay_line(str(self._token), self._scenario, self._overrides))
         out.line(f"replayed: the same {report.steps:,} steps, digest {report.trace_digest}")
         if self._explain:
-            out.story(story)
+            if story is not None or self._swap is None or not self._swap.found:
+                out.story(story)
             out.swap(self._swap)

@@ -205,18 +205,20 @@ class Runner:
         except KeyboardInterrupt:
             raise self._interruption.error() from None
 
-    async def explain(self, scenario: Scenario, seed: int) -> Explanation | None:
-        """Which two steps of a run must not swap; None if nothing is wrong with it.
+    async def explain(self, scenario: Scenario, seed: int, *, signature: str | None = None) -> Explanation | None:
+        """Which two steps of a run must not swap; None if nothing is wrong with it and no violation is asked for.
 
         Raises:
+            BadInputError: It has no violation with this signature.
             InterruptedRunError: A signal came.
         """
         subject = await self._subject(scenario)
         try:
             trial = await subject.trial(seed)
-            if not trial.violations and not poisoned_in(trial):
+            if signature is None and not trial.violations and not poisoned_in(trial):
                 return None
-            return await explain_by_swap(subject, trial, quick=subject.storm_alone())
+            keep = keep_of(trial, signature=signature)
+            return await explain_by_swap(subject, trial, keep=keep, quick=subject.storm_alone())
         except KeyboardInterrupt:
             raise self._interruption.error() from None
 

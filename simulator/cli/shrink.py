@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -114,5 +115,7 @@ def _print(shrunk: Shrunk, limits: Limits, scenario: Scenario, overrides: Overri
     from simulator.cli.scenarios import replay_line  # noqa: PLC0415
     from simulator.report.shrunk import shrunk_lines  # noqa: PLC0415
 
-    line = replay_line(shrunk.trial.token, scenario, overrides)
-    print("\n".join(shrunk_lines(shrunk, limits, f"{line} --explain")), file=sys.stdout)
+    line = f"{replay_line(shrunk.trial.token, scenario, overrides)} --explain"
+    if shrunk.signature is not None:
+        line += f" --signature {shlex.quote(shrunk.signature)}"
+    print("\n".join(shrunk_lines(shrunk, limits, line)), file=sys.stdout)

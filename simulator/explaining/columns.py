@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulator.engine.faults import KILL
 from simulator.engine.trace import LIST_DESCRIPTOR, LIST_PATH, errno_name, mode_digits
 
 if TYPE_CHECKING:
@@ -53,8 +54,10 @@ def columns(actors: Sequence[str], steps: Sequence[RawStep]) -> str:
 
 
 def cell(step: RawStep) -> str:
-    """One step: ``rename new to entry``, ``stat entry -> ENOENT``, ``read entry -> 5 bytes``."""
-    _, _, operation, path, target, mode, number, detail, injected = step
+    """One step: ``rename new to entry``, ``stat entry -> ENOENT``, ``read entry -> 5 bytes``, ``a is killed here``."""
+    actor, _, operation, path, target, mode, number, detail, injected = step
+    if operation == KILL:
+        return f"{actor} is killed here"
     text = f"{operation} {path}"
     if target is not None:
         text += f" {target}" if operation == "flock" else f" to {target}"

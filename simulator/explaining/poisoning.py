@@ -12,6 +12,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from simulator.engine.faults import KILL
 from simulator.engine.trace import CREATE, CREATE_EXCL, LIST_DESCRIPTOR, LIST_PATH, errno_name, mode_digits
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Line:
         step: its place in the storm, from 1.
         actor: whose it is.
         text: what it did, paths shortened.
-        result: ``ok`` or the errno's name.
+        result: ``ok`` or the errno's name; empty for what has none.
         note: what it means, in a few words that fit beside it.
     """
 
@@ -177,6 +178,8 @@ def line_of(steps: Sequence[RawStep], at: int, above: str, note: str) -> Line:
         note: what it means.
     """
     actor, _, operation, path, _, mode, error, detail, _ = steps[at]
+    if operation == KILL:
+        return Line(at + 1, actor, f"{actor} is killed here", "", note)
     text = f"{_WORDS.get(operation, operation)} {path.removeprefix(above + '/') if above else path}"
     if mode is not None and operation == "chmod":
         text += f" {mode_digits(mode)}"

@@ -23,7 +23,7 @@ class Explored:
         exploration: the whole answer, as `cachestorm explore` has it.
         notes: what else should be known: permission bits that do not bite, changes outside of the directory.
         story: the steps of a small run with the first violation, a column for each actor; empty if there is none.
-        why: which steps of it must not swap, as a sentence; empty if none were found.
+        why: which steps of it must not swap, or who must not be killed, as a sentence; empty if none were found.
         replay_line: the call that makes this run again; likewise.
     """
 

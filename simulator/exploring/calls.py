@@ -31,7 +31,6 @@ from simulator.search.actors_subject import nondeterministic
 from simulator.search.result import INTERRUPTED
 from simulator.search.verdicts import no_actor_raised
 from simulator.shrink.keep import SameViolation
-from simulator.shrink.plan import taking_part
 from simulator.shrink.shrinking import shrink
 from simulator.strategies.replay import Replay
 from simulator.token import LONG, parse_token
@@ -165,15 +164,14 @@ async def _explore(plan: Plan, search: Search, pause: Callable[[], Awaitable[obj
         first = found.violations[0].violation
         keep = SameViolation(first.signature, first.sentence)
         small = (await shrink(subject, trials[0], keep=keep, everybody=True)).trial
-        why = await explain_by_swap(subject, small, keep=keep)
-    return Explored(found, notes, _story(subject, small), why.sentence if why.swaps else "", plan.line(small.token))
+        why = await explain_by_swap(subject, small, keep=keep, everybody=True)
+    return Explored(found, notes, _story(subject, small), why.sentence if why.found else "", plan.line(small.token))
 
 
 def _story(subject: ActorsSubject, trial: Trial) -> str:
-    """The columns of those who take part."""
-    steps = taking_part(trial.storm)
-    begun = {step[0] for step in steps}
-    return columns([name for name in subject.actors if name in begun], steps)
+    """The columns of those who made a step, or were killed before they did."""
+    shown = {step[0] for step in trial.storm}
+    return columns([name for name in subject.actors if name in shown], trial.storm)
 
 
 async def _again(subject: ActorsSubject, text: str) -> ActorsTrial:

@@ -42,7 +42,9 @@ def columns(lines: Sequence[Line], width: int, actors: tuple[str, ...] = ()) -> 
         actors: in which order they stand; that of their appearance if not given.
     """
     actors = actors or tuple(dict.fromkeys(line.actor for line in lines))
-    cells = [(actors.index(line.actor), f"{line.text} -> {line.result}") for line in lines]
+    cells = [
+        (actors.index(line.actor), f"{line.text} -> {line.result}" if line.result else line.text) for line in lines
+    ]
     notes = max(len(line.note) for line in lines)
     shift = _shift(cells, actors, width, notes + _GAP)
     header = f"{'step':>{_STEP_WIDTH - 2}}  " + "".join(actor.ljust(shift) for actor in actors).rstrip()

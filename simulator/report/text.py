@@ -156,7 +156,7 @@ class Report:
         if explanation is None:
             self.line("no violation and no poisoned directory: there is nothing that must not swap")
             return
-        self.line("what must not swap", "bold")
+        self.line("what must not happen" if explanation.kills else "what must not swap", "bold")
         for row, note in swap_rows(explanation, self.width):
             self.line(shown(row), aside=note)
 

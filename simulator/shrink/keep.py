@@ -127,3 +127,8 @@ def keep_of(trial: Trial, *, same_directory: bool = False, signature: str | None
     if trial.violations:
         return SameViolation(trial.violations[0].signature)
     raise BadInputError("nothing-to-shrink", trial.token, "the run passes: no violation, no poisoned directory")
+
+
+def signature_to_ask(keep: Keep, trial: Trial) -> str | None:
+    """The signature with which `keep_of` keeps this of a run that fails so; None if it does without, or cannot."""
+    return keep.signature if isinstance(keep, SameViolation) and keep_of(trial) != keep else None

@@ -87,6 +87,13 @@ class Plan:
         left = {piece.actor for piece in pieces}
         return Plan(pieces, tuple(strike for strike in self.strikes if strike.actor in left))
 
+    def later(self, place: int) -> Plan:
+        """With the steps of a piece made with its actor's next one, or at the end; everybody still takes part."""
+        shorter = self.without(place, place + 1)
+        actor = self.pieces[place].actor
+        end = () if actor in shorter.actors else (Piece(actor, None),)
+        return Plan((*shorter.pieces, *end), self.strikes)
+
 
 def _joined(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     """Two pieces of one actor in a row are its second one."""
@@ -98,8 +105,10 @@ def _joined(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     return tuple(joined)
 
 
-def taking_part(steps: Sequence[RawStep]) -> list[RawStep]:
-    """The steps of those who made more than the one of being killed before they began."""
+def taking_part(steps: Sequence[RawStep], *, everybody: bool = False) -> list[RawStep]:
+    """The steps of those who made more than the one of being killed before they began, or of everybody."""
+    if everybody:
+        return list(steps)
     begun = {step[0] for step in steps if step[2] != KILL}
     return [step for step in steps if step[0] in begun]
 

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 from simulator.engine.faults import KILL
 from simulator.errors import DivergenceError
 from simulator.schedule import codes_of, compact, format_segments, segments_of
+from simulator.shrink.attempt import run_attempt
 from simulator.shrink.candidates import STAGES, falls_of, guesses
 from simulator.shrink.follow import Follow
-from simulator.shrink.keep import keep_of
+from simulator.shrink.keep import keep_of, signature_to_ask
 from simulator.shrink.naming import usual_names
 from simulator.shrink.plan import plan_of, taking_part
 from simulator.shrink.pulling import pulled_together, turns_of
@@ -101,6 +102,7 @@ class Shrunk:
         trial: the smallest run that fails alike; its `token` plays it.
         segments: its schedule; empty if it could not be written down, and `trial` is the given one.
         kept: for people: what it fails with.
+        signature: asks for that, where another failure of `trial` is more telling; None elsewhere.
         before, after: the sizes of the given run and of this one.
         replays: how many runs it took.
         seconds: likewise.
@@ -111,6 +113,7 @@ class Shrunk:
     trial: Trial
     segments: str
     kept: str
+    signature: str | None
     before: Size
     after: Size
     replays: int
@@ -223,8 +226,9 @@ class _Shrinking:
             trial=trial,
             segments=segments,
             kept=self._keep.told,
-            before=size_of(given),
-            after=size_of(trial),
+            signature=signature_to_ask(self._keep, trial),
+            before=self._size_of(given),
+            after=self._size_of(trial),
             replays=self._replays,
             seconds=self._clock() - self._began,
             complete=complete,
@@ -234,8 +238,11 @@ class _Shrinking:
     def _take(self, trial: Trial) -> None:
         """From now on this is the smallest."""
         self._best = trial
-        self._size = size_of(trial)
-        self._plan = plan_of(taking_part(trial.storm))
+        self._size = self._size_of(trial)
+        self._plan = plan_of(taking_part(trial.storm, everybody=self._everybody))
+
+    def _size_of(self, trial: Trial) -> Size:
+        return size_of(trial, everybody=self._everybody)
 
     async def _improve(self) -> bool:
         """Try everything once; whether anything was taken."""
@@ -256,7 +263,7 @@ class _Shrinking:
     async def _pull(self) -> None:
         """Pull the steps of each actor together, unless that was done."""
         if self._best is not self._pulled:
-            steps = taking_part(self._best.storm)
+            steps = taking_part(self._best.storm, everybody=self._everybody)
             await self._accepts(plan_of(steps, pulled_together(steps, self._start)))
             self._pulled = self._best
 
@@ -274,7 +281,7 @@ class _Shrinking:
         if (plan, None) in self._rejected or not plan.pieces:
             return False
         trial = await self._run(plan)
-        if self._keep(trial) and size_of(trial).is_smaller_than(self._size):
+        if trial is not None and self._keep(trial) and self._size_of(trial).is_smaller_than(self._size):
             self._take(trial)
             return True
         self._rejected.add((plan, None))
@@ -283,7 +290,7 @@ class _Shrinking:
     async def _rename(self) -> bool:
         """Give whoever is left more usual names, and the run the usual seed, if they can have them."""
         before = self._best
-        plan = plan_of(taking_part(self._best.storm), counted=True)
+        plan = plan_of(taking_part(self._best.storm, everybody=self._everybody), counted=True)
         for other in usual_names(plan, self._names):
             if await self._is_as_good(other):
                 plan = other
@@ -297,14 +304,14 @@ class _Shrinking:
         if (plan, seed) in self._rejected:
             return False
         trial = await self._run(plan, seed)
-        if self._keep(trial) and not self._size.is_smaller_than(size_of(trial)):
+        if trial is not None and self._keep(trial) and not self._size.is_smaller_than(self._size_of(trial)):
             self._take(trial)
             return True
         self._rejected.add((plan, seed))
         return False
 
-    async def _run(self, plan: Plan, seed: int | None = None) -> Trial:
-        """Follow a plan; the first one in any case.
+    async def _run(self, plan: Plan, seed: int | None = None) -> Trial | None:
+        """Follow a plan; the first one in any case. None if the run cannot be judged.
 
         Raises:
             _Spent: there is nothing left to do it with.
@@ -315,13 +322,13 @@ class _Shrinking:
         self._replays += 1
         follow = Follow(plan, everybody=self._everybody)
         seed = self._best.seed if seed is None else seed
-        trial = await (self._quick or self._subject).trial(seed, strategy=follow)
+        trial = await run_attempt(self._quick or self._subject, seed, follow)
         self._names = follow.names
         if self._quick is not None and not self._quick_tells:
-            self._quick_tells = self._keep(trial)
+            self._quick_tells = trial is not None and self._keep(trial)
             if not self._quick_tells:
-                trial = await self._subject.trial(seed, strategy=Follow(plan, everybody=self._everybody))
-                if self._keep(trial):
+                trial = await run_attempt(self._subject, seed, Follow(plan, everybody=self._everybody))
+                if trial is not None and self._keep(trial):
                     # It shows only in what the quick ones leave out.
                     self._quick = None
         return trial
@@ -334,17 +341,17 @@ class _Shrinking:
             text = format_segments(segments)
             self._replays += 1
             try:
-                trial = await self._subject.trial(self._best.seed, strategy=Replay(text))
+                trial = await run_attempt(self._subject, self._best.seed, Replay(text))
             except DivergenceError:
                 continue
-            if list(trial.storm) == best and self._keep(trial):
+            if trial is not None and list(trial.storm) == best and self._keep(trial):
                 return trial, text
         return given, ""
 
 
-def size_of(trial: Trial) -> Size:
-    """How large a run is."""
-    steps = taking_part(trial.storm)
+def size_of(trial: Trial, *, everybody: bool = False) -> Size:
+    """How large a run is; `everybody` as of `taking_part`."""
+    steps = taking_part(trial.storm, everybody=everybody)
     actors = [step[0] for step in steps]
     injected = sum(step[8] is not None or step[2] == KILL for step in steps)
     return Size(turns_of(actors), injected, len(steps), len(set(actors)))

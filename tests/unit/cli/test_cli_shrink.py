@@ -72,6 +72,34 @@ def test_overrides_of_the_run_are_in_the_line_and_the_strategy_is_not(cachestorm
     assert again.document["swap"]["kept"]
 
 
+def test_what_was_kept_is_what_the_line_explains(cachestorm, sandboxes):
+    token = "cs1.issue-3515-real.f647a03a.s0_b1:35,b2:43,b1:11,b2:3.768a496f6e99dc6d.4odhigcnb3.7"
+    kept = ["--signature", "wheel-whole:built:missing"]
+    told = cachestorm("shrink", token, *kept, "--sandbox", sandboxes).stdout.splitlines()
+    line = shlex.split(told[-1].removeprefix("replay"))
+    assert line[3:] == ["--explain", *kept]
+    again = cachestorm(*line[1:], "--sandbox", sandboxes)
+    assert again.exit_code == 1
+    assert "there would be no wheel-whole:built:missing" in " ".join(again.stdout.split())
+    assert "what must not swap" in again.stdout
+    assert " step  build-1 " in again.stdout
+    # A swap is a story, too.
+    assert "no story" not in again.stdout
+    document = cachestorm(*line[1:], "--sandbox", sandboxes, "--json").document
+    assert (document["swap"]["kept"], document["story"]) == ("wheel-whole:built:missing", None)
+    # What it would explain by itself needs no asking.
+    usual = cachestorm("shrink", token, "--signature", "build-hurt:chmod:ENOENT", "--sandbox", sandboxes)
+    assert usual.stdout.endswith(" --explain\n")
+
+
+def test_what_is_to_be_explained_must_be_there(cachestorm, poisoned, sandboxes):
+    lost = cachestorm("replay", poisoned, "--explain", "--signature", "lost", "--sandbox", sandboxes, "--json")
+    assert (lost.exit_code, lost.document["kind"]) == (2, "unknown-violation")
+    alone = cachestorm("replay", poisoned, "--signature", "lost", "--sandbox", sandboxes, "--json")
+    assert (alone.exit_code, alone.document["kind"]) == (2, "usage")
+    assert "give --explain as well" in alone.document["message"]
+
+
 def test_the_replays_that_it_may_make(cachestorm, poisoned, sandboxes):
     told = cachestorm("shrink", poisoned, "--replays", "1", "--sandbox", sandboxes)
     assert "the replays are used up: shrink the new token to go on" in told.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import posix
 
@@ -74,6 +75,49 @@ def test_it_is_named(monkeypatch, case):
     with pytest.raises((BadInputError, NondeterminismError), match=message) as caught:
         simulator.explore(**{"actors": [put, get], **given})
     assert "\n" not in str(caught.value)
+
+
+def test_an_oracle_that_breaks_in_a_run_that_nobody_found_is_no_error():
+    def appends(directory, line):
+        with open(f"{directory}/order", "a") as file:
+            file.write(line)
+
+    def read(directory):
+        with open(f"{directory}/order") as file:
+            return file.read()
+
+    def judge(directory):
+        assert read(directory) != "12", "the wrong order"
+        raise KeyError(read(directory))
+
+    actors = [("one", functools.partial(appends, line="1")), ("two", functools.partial(appends, line="2"))]
+    one_run = {"actors": actors, "strategy": "random", "schedules": 1}
+    seed, orders = -1, [""]
+    while orders[-1] != "12":
+        seed += 1
+        simulator.explore(oracle=lambda directory: orders.append(read(directory)), seed=seed, **one_run)
+    found = simulator.explore(oracle=judge, seed=seed, **one_run)
+    assert found.told().startswith("the wrong order (in 1 of 1 run)")
+    with pytest.raises(AssertionError, match="the wrong order"):
+        simulator.replay(found.violations[0].shown.token, actors=actors, oracle=judge).assert_holds()
+
+
+def test_an_oracle_that_needs_everybody_is_not_asked_without_somebody():
+    def left(directory):
+        with open(f"{directory}/x", "w") as file:
+            file.write("1")
+
+    def right(directory):
+        with open(f"{directory}/y", "w") as file:
+            file.write("2")
+
+    def joined(directory):
+        with open(f"{directory}/x") as one, open(f"{directory}/y") as two:
+            assert one.read() + two.read() != "12", "the sum is wrong"
+
+    found = simulator.explore(actors=[left, right], oracle=joined)
+    assert found.told().startswith("the sum is wrong (in 1 of 1 run)")
+    assert found.why == ""
 
 
 def test_a_token_that_is_none():

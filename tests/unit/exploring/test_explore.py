@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import functools
 import gc
 import os
@@ -48,6 +49,79 @@ def test_a_race_is_found_and_told(tmp_path):
     assert found.runs == 60
     assert sum(outcome.count for outcome in found.outcomes) == 60
     assert os.listdir(tmp_path) == []
+
+
+def test_no_swap_is_claimed_where_no_order_passes():
+    def left(directory):
+        with open(f"{directory}/z", "a") as file:
+            file.write("line\n")
+
+    def right(directory):
+        left(directory)
+
+    def one_line(directory):
+        with open(f"{directory}/z") as file:
+            assert len(file.readlines()) < 2, "two lines"
+
+    found = simulator.explore(actors=[left, right], oracle=one_line)
+    assert found.violations[0].count == found.runs
+    assert found.why == ""
+    assert "the run would pass" not in found.told()
+
+
+def add_locked(directory):
+    with open(f"{directory}/lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        add_without_kernel(directory)
+
+
+def is_two_without_a_word(directory):
+    with open(f"{directory}/counter") as file:
+        if file.read() != "2":
+            # As a bare assert that no plugin rewrites.
+            raise AssertionError
+
+
+def test_who_was_killed_is_in_the_story_and_its_kill_is_the_reason():
+    given = {"actors": [add_locked, add_locked], "setup": counter_at_zero, "oracle": is_two_without_a_word}
+    simulator.explore(**given).assert_holds()
+    found = simulator.explore(**given, kills=1)
+    assert re.match(r"an assertion does not hold, at test_explore\.py:\d+ \(in \d+ of \d+ runs\)\n", found.told())
+    header, *steps = found.story.splitlines()
+    assert header.split() == ["step", "add_locked-1", "add_locked-2"]
+    (killed,) = [line for line in steps if "is killed here" in line]
+    (name,) = re.findall(r"(add_locked-\d) is killed here", killed)
+    assert killed.index(name) == header.index(name)
+    assert "kill ." not in found.story
+    assert re.match(
+        rf"if {name} were not killed before its \w+ of \w+, there would be no 'an assertion does not hold, at .*',"
+        r" and the run would pass$",
+        found.why,
+    )
+    replayed = simulator.replay(found.replay_line.split("'")[1], **given)
+    assert replayed.story == found.story
+
+
+def test_of_two_kills_one_is_enough_to_tell():
+    def nobody_is_through(directory, results):
+        killed = [result.name for result in results.values() if result.outcome == "killed"]
+        return "nobody is through" if len(killed) == 2 else None
+
+    found = simulator.explore(actors=[put_whole, put_whole], kills=2, oracle=nobody_is_through)
+    assert found.story.count("is killed here") == 2
+    assert re.match(r"if put_whole-\d were not killed before its \w+ of \S+, there would be no 'nobody", found.why)
+
+
+def test_a_kill_that_strikes_in_every_run_is_no_reason():
+    def is_one(directory):
+        with open(f"{directory}/counter") as file:
+            return "it is not two" if file.read() != "2" else None
+
+    found = simulator.explore(
+        actors=[add_locked, add_locked], setup=counter_at_zero, oracle=is_one, faults=["add_locked-1:1:kill"]
+    )
+    assert "add_locked-1 is killed here" in found.story
+    assert found.why == ""
 
 
 def test_the_line_of_the_message_replays_it():

@@ -34,6 +34,11 @@ def test_it_says_before_which_call_an_actor_waits():
     )
 
 
+def test_everybody_is_who_was_killed_first_too():
+    assert taking_part(RUN) == RUN[:5]
+    assert taking_part(RUN, everybody=True) == RUN
+
+
 def test_under_other_names_it_counts_steps():
     plan = plan_of(taking_part(RUN), counted=True)
     assert plan.pieces == (Piece("one", 1), Piece("two", 1), Piece("one", None), Piece("two", None))
@@ -52,6 +57,14 @@ def test_a_piece_that_is_left_out_is_made_with_the_next_one():
     assert plan.without(3, 4).strikes == plan.strikes
     assert plan.only(["two"]) == Plan((Piece("two", 1), Piece("two", None)), plan.strikes[1:])
     assert plan.without(0, 4) == Plan(())
+
+
+def test_who_is_not_interrupted_still_takes_part():
+    plan = plan_of(taking_part(RUN))
+    assert plan.later(1).pieces == (Piece("one", None), Piece("two", None))
+    assert plan.later(3).pieces == plan.pieces[:3]
+    alone = plan_of(RUN[:2])
+    assert alone.later(0) == Plan((Piece("two", None), Piece("one", None)))
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 
 from simulator.errors import BadInputError
 from simulator.schedule import codes_of, parse_segments, segments_of
-from simulator.shrink.keep import Poisoned, SameViolation, keep_of, poisoned_in
+from simulator.shrink.keep import Poisoned, SameViolation, keep_of, poisoned_in, signature_to_ask
 from simulator.shrink.shrinking import Limits, shrink, size_of
 from simulator.strategies.replay import Replay
 from tests.support.toys import ToySubject, checks_then_writes, failed, waits, wanders
@@ -141,6 +141,19 @@ def test_what_is_kept(within):
             keep_of(hurt, same_directory=True)
 
     within(check)
+
+
+def test_what_a_replay_has_to_be_asked_for(within):
+    async def check(subject):
+        trial = await subject.trial(0, strategy=Replay("b1:35,b2:43,b1:11,b2:3"))
+        usual, other = (violation.signature for violation in trial.violations)
+        for keep in (SameViolation(usual), SameViolation(other)):
+            shrunk = await shrink(subject, trial, keep=keep, limits=FREELY)
+            assert shrunk.signature == (None if keep_of(shrunk.trial) == keep else keep.signature)
+        assert shrunk.signature == "wheel-whole:built:missing"
+        assert signature_to_ask(Poisoned("x"), trial) is None
+
+    within(check, "issue-3515-real")
 
 
 # Subjects that are no scenarios.

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+
 import pytest
 
 from simulator.errors import BadInputError
-from simulator.explaining.swap import common_directory, explain_by_swap
+from simulator.explaining.poisoning import line_of
+from simulator.explaining.swap import Swap, common_directory, explain_by_swap, told
+from simulator.report.story import columns
 from simulator.report.swap import render_swap
 from simulator.shrink.keep import Poisoned, SameViolation, poisoned_in
 from simulator.shrink.shrinking import Limits, shrink
@@ -42,6 +47,19 @@ def test_the_poisoning_of_the_report(within):
         assert max(map(len, lines)) <= 100
 
     within(check)
+
+
+def test_a_single_swap_has_a_picture_however_it_was_found(within):
+    async def check(subject):
+        trial = await subject.trial(0, strategy=Replay("b1:35,b2:43,b1:11,b2:3"))
+        told = await explain_by_swap(subject, trial, quick=subject.storm_alone(), limits=FREELY)
+        # No pair does it by itself; that build-2 was not interrupted was only one pair the other way round.
+        assert told.kept == "build-hurt:chmod:ENOENT"
+        assert [swap.second[2:4] for swap in told.swaps] == [("lstat", told.swaps[0].first[3])]
+        assert [told.steps[place][2] for place in told.pair] == ["rmdir", "lstat"]
+        assert render_swap(told, 100)[3].split() == ["step", "build-1", "build-2"]
+
+    within(check, "issue-3515-real")
 
 
 def test_what_people_are_told_of_a_violation_does_not_decide_what_passes(within):
@@ -126,6 +144,58 @@ def test_if_no_swap_of_two_does_it_the_set_is_told(tmp_path):
     waits(check)
 
 
+@pytest.mark.parametrize("everybody", [False, True])
+def test_no_swap_is_told_where_only_the_absence_of_an_actor_passes(tmp_path, everybody):
+    def appends(kernel, cache):
+        fd = kernel.open(f"{cache}/z", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+        kernel.write(fd, b"line\n")
+        kernel.close(fd)
+
+    def two_lines(cache, arena):
+        with open(f"{cache}/z") as file:
+            return ["two lines"] if len(file.readlines()) == 2 else []
+
+    subject = ToySubject(tmp_path / "toys", {"left": appends, "right": appends}, two_lines)
+
+    async def check():
+        told = await explain_by_swap(subject, await subject.trial(0), everybody=everybody, limits=FREELY)
+        assert (told.swaps, told.complete) == ((), True)
+        assert told.sentence.startswith("no swap of steps was found without two lines")
+
+    waits(check)
+
+
+def test_a_kill_is_told_only_if_it_takes_it(tmp_path):
+    def fails_or_half(cache, arena):
+        half = os.path.isdir(f"{cache}/half") and not os.path.exists(f"{cache}/half/file")
+        return (["half"] if half else []) + failed(cache, arena)
+
+    def maker(kernel, cache):
+        kernel.mkdir(f"{cache}/half")
+        kernel.close(kernel.open(f"{cache}/half/file", os.O_CREAT | os.O_WRONLY))
+
+    functions = {"maker": maker, "alice": checks_then_writes, "bob": checks_then_writes}
+    subject = ToySubject(tmp_path / "toys", functions, fails_or_half)
+
+    async def check():
+        trial = await subject.trial(0, strategy=Replay("m:2x,b:1,a,b"))
+        assert trial.signature == "half; FileExistsError"
+        told = await explain_by_swap(subject, trial, keep=SameViolation("FileExistsError"), limits=FREELY)
+        assert (len(told.swaps), told.kills) == (1, ())
+        # The oracle has two things to say, and a kill is not all that it takes to have it say nothing.
+        both = await explain_by_swap(subject, trial, keep=SameViolation("half"), limits=FREELY)
+        assert both.kills == ()
+        alone = await subject.trial(0, strategy=Replay("m:2x,a,b"))
+        told = await explain_by_swap(subject, alone, limits=FREELY)
+        assert told.sentence == (
+            "if maker were not killed before its create of half/file, there would be no half, and the run would pass"
+        )
+        assert (told.found, told.swaps, told.replays) == (True, (), 1)
+        assert told.document()["kills"][0]["actor"] == "maker"
+
+    waits(check)
+
+
 def test_if_nothing_does_it_that_is_said(tmp_path):
     def always(cache, arena):
         return ["broken"]
@@ -154,6 +224,30 @@ def test_the_replays_end_it(tmp_path):
         assert "not everything that could be was tried" in told.sentence
 
     waits(check)
+
+
+def test_a_kill_that_is_one_of_the_two_is_told_as_one(tmp_path):
+    def locks(kernel, cache):
+        fd = kernel.open(f"{cache}/lock", os.O_CREAT | os.O_RDWR)
+        kernel.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        kernel.close(fd)
+
+    functions = {"alice": locks, "bob": locks}
+    subject = ToySubject(tmp_path / "toys", functions, lambda cache, arena: failed(cache, arena) or ["held"])
+    steps = []
+
+    async def check():
+        trial = await subject.trial(0, strategy=Replay("a:3x,b"))
+        steps.extend(trial.storm)
+
+    waits(check)
+    killed = next(step for step in steps if step[2] == "kill")
+    locked = next(step for step in steps if step[:3:2] == ("bob", "flock"))
+    assert told([Swap(killed, locked)]) == "bob's flock of lock had come before the kill of alice"
+    line = line_of(steps, steps.index(killed), "", "")
+    assert (line.text, line.result) == ("alice is killed here", "")
+    row, note = columns([line], 100)[1]
+    assert (row.split(maxsplit=1)[1], note) == ("alice is killed here", "")
 
 
 @pytest.mark.parametrize(
