@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from simulator.bridged.actors import read_function
 from simulator.engine.faults import parse_fault
 from simulator.errors import BadInputError
-from simulator.exploring.located import LocatedOracle
 from simulator.schedule import code_of
 from simulator.search.actors_subject import ActorsSubject
 from simulator.search.verdicts import OracleOfUser, no_actor_raised
@@ -46,7 +45,7 @@ class Plan:
             _functions(self.actors),
             sandbox,
             schedule,
-            oracles=[LocatedOracle(oracle) for oracle in self._oracles()],
+            oracles=[OracleOfUser(oracle) for oracle in self._oracles()],
             setup=self.setup,
             faults=self._faults(),
         )

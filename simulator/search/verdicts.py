@@ -108,7 +108,8 @@ class OracleOfUser:
         except AssertionError as error:
             where = _line_of(error.__traceback__)
             # What pytest adds below the first line has addresses in it.
-            sentence = str(error).partition("\n")[0].replace(f"{directory}/", "") or "an assertion does not hold"
+            said = str(error).partition("\n")[0].replace(f"{directory}/", "")
+            sentence = said or f"an assertion does not hold, at {where}"
             return [Violation(self.name, f"{self.name}:{where}", sentence)]
         except Exception as error:
             raise OracleError(self.name, error) from error
