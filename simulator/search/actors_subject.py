@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from simulator.token import Token
 
 # Of the pinned steps: what a bridged actor makes of the same code. Changed when old tokens can no longer replay.
-_REVISION = 1
+_REVISION = 2
 
 
 @dataclass(frozen=True)

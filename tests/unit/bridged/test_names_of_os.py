@@ -30,7 +30,7 @@ IN_MEMORY = {"putenv", "unsetenv", "register_at_fork"}
 # Of a descriptor alone, or of one that is of no file; what becomes durable is no matter here.
 OF_A_DESCRIPTOR = {
     "eventfd", "eventfd_read", "eventfd_write", "fpathconf", "get_blocking", "get_inheritable", "grantpt", "isatty",
-    "lseek", "memfd_create", "openpty", "pidfd_open", "pipe", "pipe2", "posix_fadvise", "posix_openpt", "ptsname",
+    "memfd_create", "openpty", "pidfd_open", "pipe", "pipe2", "posix_fadvise", "posix_openpt", "ptsname",
     "set_blocking", "set_inheritable", "sync", "timerfd_create", "timerfd_gettime", "timerfd_gettime_ns",
     "timerfd_settime", "timerfd_settime_ns", "ttyname", "unlockpt",
 }  # fmt: skip

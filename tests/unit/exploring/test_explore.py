@@ -134,6 +134,32 @@ def test_functions_that_take_the_kernel(strategy):
     assert len(found.outcomes) > 2
 
 
+def by_os(directory):
+    fd = os.open(f"{directory}/log", os.O_RDWR | os.O_CREAT)
+    return os.lseek(fd, 0, os.SEEK_END)
+
+
+def by_a_file(directory):
+    with open(f"{directory}/log", "r+b") as file:
+        return file.seek(0, os.SEEK_END)
+
+
+def by_appending(directory):
+    with open(f"{directory}/log", "ab") as file:
+        return file.tell()
+
+
+@pytest.mark.parametrize("look", [by_os, by_a_file, by_appending])
+def test_where_the_end_is_depends_on_who_writes(look):
+    def write(directory):
+        fd = os.open(f"{directory}/log", os.O_WRONLY)
+        os.write(fd, b"abc")
+
+    found = simulator.explore(actors=[("look", look), write], setup=lambda d: open(f"{d}/log", "x").close())
+    assert found.complete
+    assert {item.signature for item in found.outcomes} == {"look ok -> 0, write ok", "look ok -> 3, write ok"}
+
+
 def test_coroutine_functions():
     async def look(kernel, directory):
         return len(await kernel.listdir(directory))
