@@ -151,7 +151,7 @@ def rename(
         bridge.changes_outside("rename", src)
         real(src, dst, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
     else:
-        source, target = source or os.fsdecode(src), target or os.fsdecode(dst)
+        source, target = source or bridge.beyond(src, src_dir_fd), target or bridge.beyond(dst, dst_dir_fd)
         bridge.kernel.rename(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
 
@@ -172,7 +172,8 @@ def link(
         bridge.changes_outside("link", dst)
         real(src, dst, **keywords)
     else:
-        bridge.kernel.link(source or os.fsdecode(src), target or os.fsdecode(dst), **keywords)  # type: ignore[arg-type]
+        source, target = source or bridge.beyond(src, src_dir_fd), target or bridge.beyond(dst, dst_dir_fd)
+        bridge.kernel.link(source, target, **keywords)  # type: ignore[arg-type]
 
 
 def symlink(
@@ -242,12 +243,14 @@ def scandir(bridge: Bridge, real: Gated, path: Any = ".") -> Any:
     """os.scandir; entries of a directory given in bytes are not made: `os.fsdecode` it."""
     if isinstance(path, int):
         return bridge.kernel.scandir(path) if bridge.owns(path) else real(path)
-    given = bridge.inside(path)
+    given = bridge.inside("." if path is None else path)
     if given is None:
         return real(path)
-    if isinstance(os.fspath(path), bytes):
+    asked = os.fspath("." if path is None else path)
+    if isinstance(asked, bytes):
         raise cannot_gate(bridge, "os.scandir of bytes", "give it a str (os.fsdecode)")
-    return bridge.kernel.scandir(given)
+    listing = bridge.kernel.scandir(given)
+    return listing if asked == given else listing.named_by(asked)
 
 
 def listdir(bridge: Bridge, real: Gated, path: Any = ".") -> list[Any]:
