@@ -43,11 +43,13 @@ class Watch:
         root: the run's directory.
         problems: one line for each call that could not be gated.
         outside: one line for each way in which an actor changed something outside of the directory, once.
+        clocks: who looked at a clock that moves with the steps of everybody, and by what, the first time.
     """
 
     root: str
     problems: list[str] = field(default_factory=list)
     outside: dict[str, None] = field(default_factory=dict)
+    clocks: dict[str, str] = field(default_factory=dict)
 
     def has(self, path: object) -> str | None:
         """`path`, absolute, if it is inside; None if it is not, or is no path."""

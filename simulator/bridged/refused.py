@@ -64,7 +64,7 @@ def report(watch: Watch, who: str, call: str, reason: str) -> UngatedCallError:
         call: with its arguments, as far as they help.
         reason: why it cannot be gated, and what to do instead.
     """
-    line = f"{who} calls {call} at {_place(sys._getframe(1))}, which cannot be gated: {reason}"  # noqa: SLF001
+    line = f"{who} calls {call} at {place(sys._getframe(1))}, which cannot be gated: {reason}"  # noqa: SLF001
     if line not in watch.problems:
         watch.problems.append(line)
     return UngatedCallError("ungated-call", call, line)
@@ -93,7 +93,7 @@ def refusal_inside(name: str) -> Callable[..., Any]:
     return call
 
 
-def _place(frame: FrameType | None) -> str:
+def place(frame: FrameType | None) -> str:
     """The innermost file and line that are not ours."""
     while frame is not None and frame.f_globals.get("__name__", "").startswith(_OURS):
         frame = frame.f_back
