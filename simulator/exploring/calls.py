@@ -23,7 +23,7 @@ from simulator.errors import DivergenceError, InternalError
 from simulator.explaining.columns import columns
 from simulator.explaining.swap import explain_by_swap
 from simulator.exploring.answers import Explored, Replayed
-from simulator.exploring.plan import Plan
+from simulator.exploring.plan import Plan, listed
 from simulator.exploring.searching import BUDGET_SECONDS, Search
 from simulator.ground.sandbox import Sandbox, default_parent
 from simulator.scenario import Schedule
@@ -65,7 +65,7 @@ def explore(
     budget: float = BUDGET_SECONDS,
     seed: int = 0,
     kills: int = 0,
-    faults: Sequence[str] = (),
+    faults: str | Sequence[str] = (),
     sandbox: str | None = None,
     **parameters: float,
 ) -> Explored:
@@ -83,7 +83,7 @@ def explore(
         budget: seconds, after which no further run begins.
         seed: of the first run; the others follow.
         kills: how many actors are killed in a run, at most, each at each of its steps (with ``dpor``): 0 to 2.
-        faults: what happens to actors, as ``store-1:3:kill``.
+        faults: what happens to actors, as ``store-1:3:kill``; a string alone is one.
         sandbox: a directory under which runs happen; shared memory where we may write, if not given.
         parameters: of a sampler: ``switch_probability``, ``start_gap``, ``depth``.
 
@@ -92,7 +92,7 @@ def explore(
         UngatedCallError: an actor made a call that no gate can stand before.
         MachineError: there is no room for a sandbox.
     """
-    plan = Plan(actors, oracle, setup, tuple(faults), sandbox)
+    plan = Plan(actors, oracle, setup, listed(faults), sandbox)
     search = Search(strategy, schedules, budget, seed, kills, parameters)
     return _without_waiting(_explore(plan, search))
 
@@ -107,14 +107,14 @@ async def explore_async(
     budget: float = BUDGET_SECONDS,
     seed: int = 0,
     kills: int = 0,
-    faults: Sequence[str] = (),
+    faults: str | Sequence[str] = (),
     sandbox: str | None = None,
     **parameters: float,
 ) -> Explored:
     """As `explore`, under asyncio or trio: between two runs others get their turn, and it can be cancelled."""
     from anyio.lowlevel import checkpoint  # noqa: PLC0415 - who does not wait needs no loop
 
-    plan = Plan(actors, oracle, setup, tuple(faults), sandbox)
+    plan = Plan(actors, oracle, setup, listed(faults), sandbox)
     search = Search(strategy, schedules, budget, seed, kills, parameters)
     return await _explore(plan, search, checkpoint)
 
@@ -125,7 +125,7 @@ def replay(
     actors: Sequence[Any],
     oracle: Any = no_actor_raised,
     setup: Callable[[str], object] | None = None,
-    faults: Sequence[str] = (),
+    faults: str | Sequence[str] = (),
     sandbox: str | None = None,
 ) -> Replayed:
     """Make one run of actors again, step for step.
@@ -142,7 +142,7 @@ def replay(
         BadInputError: it is none; otherwise as `explore`.
         DivergenceError: the actors are not those of the token, or do something else by now; the message says where.
     """
-    return _without_waiting(_replay(token, Plan(actors, oracle, setup, tuple(faults), sandbox)))
+    return _without_waiting(_replay(token, Plan(actors, oracle, setup, listed(faults), sandbox)))
 
 
 async def _explore(plan: Plan, search: Search, pause: Callable[[], Awaitable[object]] | None = None) -> Explored:

@@ -55,6 +55,12 @@ CASES = {
     "an argument that is none": ({"dept": 3}, "there is no argument 'dept'"),
     "a fault that is none": ({"faults": ["put:x"]}, "fault 'put:x' is not ACTOR"),
     "a fault of nobody": ({"faults": ["putt:1:kill"]}, "is of 'putt'; there is get, put"),
+    "a fault at a phase": (
+        {"faults": ["put:install_lib+2:kill"]},
+        r"fault 'put:install_lib\+2:kill' is at phase 'install_lib', and .* no phases: name a step, as 'put:3:kill'",
+    ),
+    "a fault alone that is none": ({"faults": "put"}, "fault 'put' is not ACTOR"),
+    "a fault that is no string": ({"faults": [3]}, "fault 3 is no string; give it as"),
     "an actor that differs": (
         {"actors": [get, odd]},
         r"'odd' is not deterministic: step \d was 'odd mkdir 1' and is 'odd mkdir 2' in a second run",

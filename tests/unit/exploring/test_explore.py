@@ -223,8 +223,9 @@ def test_a_sentence_is_a_violation_without_its_numbers():
     assert violated.violation.sentence == "it has 1 names"
 
 
-def test_faults_strike_and_are_in_the_line():
-    found = simulator.explore(actors=[put_whole], faults=["put_whole:2:kill"], schedules=2)
+@pytest.mark.parametrize("faults", [["put_whole:2:kill"], "put_whole:2:kill"], ids=["a list", "one alone"])
+def test_faults_strike_and_are_in_the_line(faults):
+    found = simulator.explore(actors=[put_whole], faults=faults, schedules=2)
     assert [item.signature for item in found.outcomes] == ["put_whole killed"]
     assert ".p:2x." in found.outcomes[0].shown.token
 
