@@ -159,7 +159,7 @@ class ActorsSubject:
         Raises:
             BadInputError: an oracle broke.
             UngatedCallError: an actor made a call that no gate can stand before.
-            StuckActorError: an actor computes for ever.
+            StuckActorError: an actor computes for ever, or is in a call that does not return.
             DivergenceError: a schedule could not be followed.
         """
         if self.pause is not None:
@@ -226,11 +226,11 @@ class ActorsSubject:
             strategy.begin(actors, steps, Randomness(seed, "schedule"))
             gate = Gate(strategy, actors, steps)
             times = LogicalTimes(times_of_files(run.watch, steps))
-            with Watchdog(gate, SECONDS) as dog, watched(run.watch), _no_collection():
+            with Watchdog(gate, SECONDS, ends_calls=True) as dog, watched(run.watch), _no_collection():
                 await BareHost(gate, Paths(root, CACHE), times).run(parties)
             strategy.end()
             if dog.stuck is not None:
-                raise StuckActorError(dog.stuck, dog.seconds, dog.where, dog.stack)
+                raise StuckActorError(dog.stuck, dog.seconds, dog.where, dog.stack, in_call=dog.in_call)
             self._check(gate, run.watch)
             results = {party.actor.name: result_of(party) for party in parties}
             violations = deadlocked(gate.deadlock)

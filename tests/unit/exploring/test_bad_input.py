@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posix
+import threading
 
 import pytest
 
@@ -109,6 +110,47 @@ def test_an_actor_that_computes_for_ever(monkeypatch):
         simulator.explore(actors=[turns])
     # That is an option of the command.
     assert "--watchdog" not in caught.value.message
+
+
+def reads_an_empty_pipe(directory):
+    os.mkdir(f"{directory}/d")
+    source, sink = os.pipe()
+    try:
+        os.read(source, 1)
+    finally:
+        os.close(source)
+        os.close(sink)
+
+
+def opens_a_fifo_that_nobody_else_does(directory):
+    os.mkfifo(f"{directory}/fifo")
+    open(f"{directory}/fifo").close()
+
+
+def opens_it_by_os(directory):
+    os.mkfifo(f"{directory}/fifo")
+    os.close(os.open(f"{directory}/fifo", os.O_WRONLY | os.O_CREAT))
+
+
+@pytest.mark.parametrize("waits", [reads_an_empty_pipe, opens_a_fifo_that_nobody_else_does, opens_it_by_os])
+def test_a_call_that_does_not_return(monkeypatch, waits):
+    monkeypatch.setattr("simulator.search.actors_subject.SECONDS", 0.1)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(StuckActorError, match=r"made no step for .* in a call, at exploring/test_bad_input\.py:\d+ in"):
+        simulator.explore(actors=[("waits", waits), put])
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_lock_of_a_thread_that_nobody_gives_back(monkeypatch):
+    lock = threading.Lock()
+
+    def takes(directory):
+        lock.acquire()
+        os.mkdir(f"{directory}/{os.getpid()}")
+
+    monkeypatch.setattr("simulator.search.actors_subject.SECONDS", 0.1)
+    with pytest.raises(StuckActorError, match=r"exploring/test_bad_input\.py:\d+ in takes"):
+        simulator.explore(actors=[takes, takes])
 
 
 def test_a_sandbox_that_is_not_there(tmp_path):
