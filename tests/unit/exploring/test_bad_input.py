@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import posix
 import threading
@@ -31,12 +32,33 @@ def breaks(directory):
     raise KeyError("no such thing")
 
 
+def yields(directory):
+    os.mkdir(f"{directory}/never")
+    yield
+
+
+async def yields_later(kernel, directory):
+    yield
+
+
+class Yields:
+    def __call__(self, directory):
+        yield
+
+
 CASES = {
     "no actors": ({"actors": []}, "there are no actors"),
     "one name twice": ({"actors": [("a-1", get), ("a-1", put)]}, "two actors have the name 'a-1'"),
     "a name that is none": ({"actors": [("A b", get)]}, "actor name 'A b' is not a word"),
     "not callable": ({"actors": [("a", "put")]}, "actor 'a' is not callable: 'put'"),
     "a parameter too many": ({"actors": [lambda directory, key: None]}, "has a parameter 'key', for which"),
+    "a generator function": (
+        {"actors": [yields]},
+        "actor 'yields' is a generator function, and to call one does nothing",
+    ),
+    "an async generator function": ({"actors": [yields_later]}, "actor 'yields_later' is a generator function"),
+    "a part of one": ({"actors": [functools.partial(yields, "x")]}, "is a generator function"),
+    "an object that is called as one": ({"actors": [("a", Yields())]}, "actor 'a' is a generator function"),
     "an oracle that is none": ({"oracle": 3}, "the oracle is not callable: 3"),
     "a setup that is none": ({"setup": "x"}, "setup is not callable: 'x'"),
     "an oracle that breaks": (

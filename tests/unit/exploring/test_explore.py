@@ -168,6 +168,15 @@ def test_coroutine_functions():
     assert {"look ok -> 0", "look ok -> 1"} <= {part for item in found.outcomes for part in item.signature.split(", ")}
 
 
+def test_an_object_that_is_called_as_a_coroutine_function():
+    class Look:
+        async def __call__(self, kernel, directory):
+            return len(await kernel.listdir(directory))
+
+    for look in (Look(), functools.partial(Look())):
+        assert simulator.explore(actors=[put_whole, ("look", look)]).complete
+
+
 def test_same_seeds_same_findings():
     one, two = (simulator.explore(actors=[put, get, put], seed=5, **SAMPLED) for _ in range(2))
     assert one.outcomes == two.outcomes
