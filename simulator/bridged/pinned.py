@@ -10,9 +10,9 @@ and is no step; it lets the monotonic clocks of this actor go on. Who has slept 
 nobody else can move: a loop that waits for another one ends. Who looks at a clock is noted (`clocks.py`): every step of
 anybody moves it.
 
-Not pinned: `datetime.now`, `threading.get_ident`, the hash of a string, `id`, `uuid.uuid1`, `random.Random()` without a
-seed, what C extensions draw. An actor that shows them in a name or a size is not the same in two runs, and is found
-out.
+Not pinned: `datetime.now`, `threading.get_ident`, `id`, `uuid.uuid1`, `random.Random()` without a seed, what C
+extensions draw. An actor that shows them in a name or a size is not the same in two runs, and is found out. Nor the
+hash of a string, which is the same in all runs of a process: that is found out when a token is replayed in another.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ async def _replay(text: str, plan: Plan) -> Replayed:
                 "divergence",
                 text,
                 f"the run is not the one of the token: {_where(trial, token)}; the actors, the setup or the version of"
-                " Python or cachestorm are others",
+                " Python or cachestorm are others, or an actor shows what differs between processes (hash of a string)",
             )
     return Replayed(text, trial.results, trial.violations, _story(subject, trial), tuple(trial.storm))
 

@@ -268,7 +268,7 @@ def nondeterministic(difference: str) -> BadInputError:
         "nondeterministic-actor",
         "",
         f"an actor is not the same in two runs of one schedule: {difference}; pin what it takes from elsewhere"
-        " (datetime.now, hashes of strings, addresses, state that outlives a run)",
+        " (datetime.now, addresses, state that outlives a run)",
     )
 
 

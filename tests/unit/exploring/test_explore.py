@@ -279,6 +279,34 @@ def test_a_replay_of_other_code_says_where_it_parts():
         simulator.replay(token, actors=[get])
 
 
+SHOWS_A_HASH = """
+import os, sys, simulator
+
+def show(directory):
+    os.makedirs(f"{directory}/{hash('x')}")
+
+if len(sys.argv) == 1:
+    print(simulator.explore(actors=[show]).outcomes[0].shown.token)
+else:
+    simulator.replay(sys.argv[1], actors=[show])
+"""
+
+
+def test_the_hash_of_a_string_is_found_out_in_the_next_process():
+    def run(seed, *token):
+        command = [sys.executable, "-c", SHOWS_A_HASH, *token]
+        return subprocess.run(
+            command, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=False
+        )
+
+    explored = run("1")
+    assert explored.returncode == 0
+    assert run("1", explored.stdout.strip()).returncode == 0
+    other = run("2", explored.stdout.strip())
+    assert "DivergenceError" in other.stderr
+    assert "an actor shows what differs between processes (hash of a string)" in other.stderr
+
+
 def test_the_process_is_as_it_was():
     before = (os.open, open, os.umask(0o027), gc.isenabled(), os.getcwd())
     try:
