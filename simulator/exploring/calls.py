@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cache_core.privileges import permission_bits_stop_us
 from simulator.bridged.installed import names_in_place
-from simulator.engine.trace import fingerprint, where_it_parts
+from simulator.engine.trace import fingerprint
 from simulator.errors import DivergenceError, InternalError
 from simulator.explaining.columns import columns
 from simulator.explaining.swap import explain_by_swap
@@ -34,7 +34,7 @@ from simulator.shrink.keep import SameViolation
 from simulator.shrink.plan import taking_part
 from simulator.shrink.shrinking import shrink
 from simulator.strategies.replay import Replay
-from simulator.token import LONG, parse_token
+from simulator.token import parse_token
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
@@ -42,12 +42,16 @@ if TYPE_CHECKING:
     from simulator.search.actors_subject import ActorsSubject, ActorsTrial
     from simulator.search.found import Outcome, Violated
     from simulator.search.subject import Trial
-    from simulator.token import Token
 
 _T = TypeVar("_T")
 
 # Of what was found; enough to notice an actor that is not the same twice.
 REPLAYS_MAX = 20
+
+_ELSEWHERE = (
+    "its schedule can be followed to the end, and the steps are others; which is the first, nobody can say, as a token"
+    " has no more of them than a hash"
+)
 
 _MODES_DO_NOT_BITE = (
     "permission bits do not stop this process (it has root's capabilities): races that need EACCES do not exist here;"
@@ -140,7 +144,8 @@ def replay(
 
     Raises:
         BadInputError: it is none; otherwise as `explore`.
-        DivergenceError: the actors are not those of the token, or do something else by now; the message says where.
+        DivergenceError: the actors are not those of the token, or do something else by now; the message says at which
+            step, where the schedule cannot be followed.
     """
     return _without_waiting(_replay(token, Plan(actors, oracle, setup, listed(faults), sandbox)))
 
@@ -188,15 +193,8 @@ async def _again(subject: ActorsSubject, text: str) -> ActorsTrial:
     except DivergenceError as error:
         raise nondeterministic(error.message) from error
     if not token.has_trace(fingerprint(trial.storm)):
-        raise nondeterministic(_where(trial, token))
+        raise nondeterministic(_ELSEWHERE)
     return trial
-
-
-def _where(trial: ActorsTrial, token: Token) -> str:
-    if token.form != LONG:
-        return "its schedule could be followed, and the trace is another one"
-    first, last = where_it_parts(trial.storm, token.trace)
-    return f"the first step that differs is between {first} and {last} of {token.trace.steps}"
 
 
 async def _replay(text: str, plan: Plan) -> Replayed:
@@ -213,7 +211,7 @@ async def _replay(text: str, plan: Plan) -> Replayed:
             raise DivergenceError(
                 "divergence",
                 text,
-                f"the run is not the one of the token: {_where(trial, token)}; the actors, the setup or the version of"
+                f"the run is not the one of the token: {_ELSEWHERE}; the actors, the setup or the version of"
                 " Python or cachestorm are others, or an actor shows what differs between processes (hash of a string)",
             )
     return Replayed(text, trial.results, trial.violations, _story(subject, trial), tuple(trial.storm))

@@ -267,14 +267,22 @@ def test_exit_is_the_end_of_an_actor():
 
 
 def test_a_replay_of_other_code_says_where_it_parts():
-    token = simulator.explore(actors=[put, put], **SAMPLED).violations[0].shown.token
+    names = ["a", "b"]
 
-    def put_elsewhere(directory):
-        put_whole(directory)
+    def make(directory):
+        for name in names:
+            os.mkdir(f"{directory}/{name}")
 
-    put_elsewhere.__name__ = "put"
-    with pytest.raises(DivergenceError, match=r"its schedule could be followed, and the trace is another one|diverges"):
-        simulator.replay(token, actors=[put_elsewhere, put_elsewhere])
+    def look(directory):
+        return len(os.listdir(directory))
+
+    outcomes = simulator.explore(actors=[make, look]).outcomes
+    (token,) = (item.shown.token for item in outcomes if "look ok -> 1" in item.signature)
+    names.clear()
+    with pytest.raises(
+        DivergenceError, match=r"diverges at step 1: by segment 1 of the schedule .* make moves, but it is"
+    ):
+        simulator.replay(token, actors=[make, look])
     with pytest.raises(DivergenceError, match="other actors than get"):
         simulator.replay(token, actors=[get])
 
@@ -305,6 +313,19 @@ def test_the_hash_of_a_string_is_found_out_in_the_next_process():
     other = run("2", explored.stdout.strip())
     assert "DivergenceError" in other.stderr
     assert "an actor shows what differs between processes (hash of a string)" in other.stderr
+
+
+def test_a_replay_of_other_code_that_makes_as_many_steps_says_that_it_cannot_say_where():
+    def make(directory):
+        os.mkdir(f"{directory}/{names[0]}")
+
+    names = ["one"]
+    token = simulator.explore(actors=[make]).outcomes[0].shown.token
+    names[0] = "two"
+    with pytest.raises(
+        DivergenceError, match=r"followed to the end, and the steps are others; which is the first, nobody"
+    ):
+        simulator.replay(token, actors=[make])
 
 
 def test_the_process_is_as_it_was():
