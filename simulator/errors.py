@@ -83,7 +83,7 @@ class OracleError(CachestormError):
 
 
 class StuckActorError(CachestormError):
-    """An actor made no step for so long that it will make none: a loop without an end, between two calls.
+    """An actor made no step for so long that it will make none: a loop without an end, or a call that does not return.
 
     Whoever wrote the actor finds where in `stack`, which a traceback shows as well.
 
@@ -93,10 +93,16 @@ class StuckActorError(CachestormError):
 
     exit_code = 70
 
-    def __init__(self, actor: str, seconds: float, where: str, stack: tuple[str, ...], more: str = "") -> None:
+    def __init__(
+        self, actor: str, seconds: float, where: str, stack: tuple[str, ...], more: str = "", *, in_call: bool = False
+    ) -> None:
         """`more` is the option that gives an actor longer, where there is one."""
         hint = f"; if it needs longer, give it that with {more}" if more else ""
-        super().__init__("stuck-actor", actor, f"'{actor}' computed for {seconds:g} s without a call, at {where}{hint}")
+        did = f"computed for {seconds:g} s without a call"
+        if in_call:
+            did = f"made no step for {seconds:g} s and was in a call"
+            hint = "; what it waits for cannot come meanwhile, as only one actor runs at a time (a pipe, a FIFO)" + hint
+        super().__init__("stuck-actor", actor, f"'{actor}' {did}, at {where}{hint}")
         self.stack = stack
         self.add_note(f"The stack of '{actor}', the innermost call last:\n{''.join(stack)}".rstrip())
 

@@ -10,6 +10,7 @@ coroutine function has its awaited kernel and nothing else; what it does beside 
 
 from __future__ import annotations
 
+import functools
 import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -48,8 +49,8 @@ class Function:
 
     @property
     def is_async(self) -> bool:
-        """Whether it is a coroutine function."""
-        return inspect.iscoroutinefunction(self.call)
+        """Whether it is a coroutine function, or an object that is called as one."""
+        return inspect.iscoroutinefunction(self.call) or inspect.iscoroutinefunction(_called(self.call))
 
     def arguments(self, kernel: Any, directory: str) -> dict[str, Any]:
         """For one call."""
@@ -61,10 +62,18 @@ def read_function(name: str, call: Any) -> Function:
     """Look at a function.
 
     Raises:
-        BadInputError: it is none, or has a parameter that nobody can give it.
+        BadInputError: it is none, has a parameter that nobody can give it, or does nothing when it is called.
     """
     if not callable(call):
         raise BadInputError("bad-actor", name, f"actor '{name}' is not callable: {call!r}")
+    for body in (call, _called(call)):
+        if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
+            raise BadInputError(
+                "bad-actor",
+                name,
+                f"actor '{name}' is a generator function, and to call one does nothing: give a function that goes"
+                " through what it yields",
+            )
     takes = []
     for parameter in _parameters(call):
         if parameter.name in {KERNEL, DIRECTORY}:
@@ -80,6 +89,11 @@ def read_function(name: str, call: Any) -> Function:
                 f" '{KERNEL}', '{DIRECTORY}', both or neither (functools.partial gives it the rest)",
             )
     return Function(name, call, tuple(takes))
+
+
+def _called(call: Callable[..., Any]) -> Any:
+    """What an object does that is called as a function."""
+    return getattr(call.func if isinstance(call, functools.partial) else call, "__call__", None)  # noqa: B004
 
 
 def _parameters(call: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -1,9 +1,9 @@
 """`open` for an actor: the standard library's buffers and text layers over a raw file whose calls are steps.
 
 Opening, reading, writing, truncating and closing are steps, each when the real one makes its call: what is written
-into a buffer is a step when it is flushed, and is lost with an actor that is killed before. Not steps, since nobody
-else can see them: seeking, and the look at what was just opened (is it a directory? how much is there to read?), which
-the real one makes as well.
+into a buffer is a step when it is flushed, and is lost with an actor that is killed before. To seek to the end is one
+too, a look at the size; opening with mode ``a`` does. Not steps, since nobody else can see them: any other seeking, and
+the look at what was just opened (is it a directory? how much is there to read?), which the real one makes as well.
 
 Pinned: the size of a buffer, which the real one takes from the file system (4,096 bytes on the usual ones).
 A file that nobody closed is closed when the last reference goes, as in CPython; in the hands of anybody but its actor
@@ -21,6 +21,7 @@ import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.bridged.bridge import current_bridge
+from simulator.bridged.os_names import lseek
 from simulator.bridged.os_names import open_ as open_descriptor
 
 if TYPE_CHECKING:
@@ -141,9 +142,9 @@ class GatedFile(io.RawIOBase):
         return self._bridge.kernel.write(self._fd, whole)  # type: ignore[no-any-return]
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Not a step."""
+        """Not a step, unless it looks for the end."""
         self._require_open()
-        return _real_lseek(self._own(), offset, whence)
+        return lseek(self._bridge, _real_lseek, self._own(), offset, whence)
 
     def tell(self) -> int:
         """Not a step."""

@@ -67,6 +67,7 @@ def _stand_ins() -> list[tuple[types.ModuleType, str, StandIn]]:
     tables: list[tuple[types.ModuleType, dict[str, Callable[..., Any]], bool]] = [
         (os, os_names.GATED, True),
         (os, {name: refused.refusal(name) for name in refused.REFUSED}, False),
+        (os, {name: refused.refusal_inside(name) for name in refused.REFUSED_INSIDE}, False),
         (os, pinned.OS_NAMES, False),
         (fcntl, lock_names.GATED, False),
         *((module, names, False) for module, names in pinned.MODULES),

@@ -4,7 +4,8 @@ Each function takes the actor's bridge and the real function first. What concern
 to the real function. What has a path in `str`, `bytes` or as an `os.PathLike` is given to the kernel as `str`, absolute
 where it is not relative to a descriptor; so the `filename` of an OSError is.
 
-Not here, as they are local to a descriptor and nobody else can see them: lseek, isatty, get_blocking and their like.
+Not here, as they are local to a descriptor and nobody else can see them: isatty, get_blocking and their like. To seek
+is no step either, but where the end is (or the next hole) is a look at the file, and recorded as that of fstat.
 O_TMPFILE is refused as a file system without it would (EOPNOTSUPP); `tempfile` then takes a name.
 """
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from simulator.bridged.bridge import Bridge
 
     Gated = Callable[..., Any]
+
+# Where these lead, the content says.
+LOOKS_FOR = frozenset({os.SEEK_END, os.SEEK_DATA, os.SEEK_HOLE})
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _umask = os.umask
@@ -78,6 +82,13 @@ def by_descriptor(operation: str, *, changes: bool = False) -> Gated:
         return bridge.kernel.step(operation, number, real, (number, *arguments), changes=changes)
 
     return call
+
+
+def lseek(bridge: Bridge, real: Gated, fd: int, position: int, whence: int, /) -> int:
+    """os.lseek."""
+    if whence in LOOKS_FOR and bridge.owns(fd):
+        return bridge.kernel.step("fstat", fd, real, (fd, position, whence))  # type: ignore[no-any-return]
+    return real(fd, position, whence)  # type: ignore[no-any-return]
 
 
 def sendfile(bridge: Bridge, real: Gated, out_fd: int, in_fd: int, *rest: Any) -> int:
@@ -140,7 +151,7 @@ def rename(
         bridge.changes_outside("rename", src)
         real(src, dst, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
     else:
-        source, target = source or os.fsdecode(src), target or os.fsdecode(dst)
+        source, target = source or bridge.beyond(src, src_dir_fd), target or bridge.beyond(dst, dst_dir_fd)
         bridge.kernel.rename(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
 
@@ -161,7 +172,8 @@ def link(
         bridge.changes_outside("link", dst)
         real(src, dst, **keywords)
     else:
-        bridge.kernel.link(source or os.fsdecode(src), target or os.fsdecode(dst), **keywords)  # type: ignore[arg-type]
+        source, target = source or bridge.beyond(src, src_dir_fd), target or bridge.beyond(dst, dst_dir_fd)
+        bridge.kernel.link(source, target, **keywords)  # type: ignore[arg-type]
 
 
 def symlink(
@@ -231,12 +243,14 @@ def scandir(bridge: Bridge, real: Gated, path: Any = ".") -> Any:
     """os.scandir; entries of a directory given in bytes are not made: `os.fsdecode` it."""
     if isinstance(path, int):
         return bridge.kernel.scandir(path) if bridge.owns(path) else real(path)
-    given = bridge.inside(path)
+    given = bridge.inside("." if path is None else path)
     if given is None:
         return real(path)
-    if isinstance(os.fspath(path), bytes):
+    asked = os.fspath("." if path is None else path)
+    if isinstance(asked, bytes):
         raise cannot_gate(bridge, "os.scandir of bytes", "give it a str (os.fsdecode)")
-    return bridge.kernel.scandir(given)
+    listing = bridge.kernel.scandir(given)
+    return listing if asked == given else listing.named_by(asked)
 
 
 def listdir(bridge: Bridge, real: Gated, path: Any = ".") -> list[Any]:
@@ -335,7 +349,8 @@ def umask(bridge: Bridge, real: Gated, mask: int, /) -> int:
 
 
 GATED: dict[str, Gated] = {
-    "open": open_, "read": read, "write": write, "close": close, "dup": dup, "sendfile": sendfile,
+    "open": open_, "read": read, "write": write, "close": close, "dup": dup, "lseek": lseek,
+    "sendfile": sendfile,
     "pread": by_descriptor("pread"), "readv": by_descriptor("read"), "preadv": by_descriptor("pread"),
     "pwrite": by_descriptor("pwrite", changes=True), "writev": by_descriptor("write", changes=True),
     "pwritev": by_descriptor("pwrite", changes=True), "ftruncate": by_descriptor("ftruncate", changes=True),

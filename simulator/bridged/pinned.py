@@ -7,11 +7,12 @@ in every run), and its own names of temporary files.
 Time is told by the steps: `time.time` agrees with the modification times that files have under the gate (a second for
 each step of anybody); `time.monotonic` and `time.perf_counter` go on by a millisecond for each. To sleep takes no time
 and is no step; it lets the monotonic clocks of this actor go on. Who has slept ten times waits, from then on, until
-nobody else can move: a loop that waits for another one ends.
+nobody else can move: a loop that waits for another one ends. Who looks at a clock is noted (`clocks.py`): every step of
+anybody moves it.
 
-Not pinned: `datetime.now`, `threading.get_ident`, the hash of a string, `id`, `uuid.uuid1`, `random.Random()` without a
-seed, what C extensions draw. An actor that shows them in a name or a size is not the same in two runs, and is found
-out.
+Not pinned: `datetime.now`, `threading.get_ident`, `id`, `uuid.uuid1`, `random.Random()` without a seed, what C
+extensions draw. An actor that shows them in a name or a size is not the same in two runs, and is found out. Nor the
+hash of a string, which is the same in all runs of a process: that is found out when a token is replayed in another.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from simulator.bridged import clocks
 from simulator.engine.clock import LOGICAL_EPOCH
 
 if TYPE_CHECKING:
@@ -112,6 +114,15 @@ def _told(what: Callable[[Pinned], Any]) -> Callable[..., Any]:
     return call
 
 
+def _clock(name: str, what: Callable[[Pinned], Any]) -> Callable[..., Any]:
+    def call(bridge: Bridge, real: Callable[..., Any]) -> Any:
+        del real
+        clocks.note(bridge.watch, bridge.actor.name, f"time.{name}")
+        return what(bridge.pinned)
+
+    return call
+
+
 def _random_bytes(bridge: Bridge, real: Callable[..., Any], size: int, /, flags: int = 0) -> bytes:
     del real, flags
     return bridge.pinned.random_bytes(size)
@@ -131,12 +142,12 @@ OS_NAMES: dict[str, Callable[..., Any]] = {
     "getrandom": _random_bytes,
 }
 TIME_NAMES: dict[str, Callable[..., Any]] = {
-    "time": _told(lambda pinned: pinned.now()),
-    "time_ns": _told(lambda pinned: round(pinned.now() * 1e9)),
-    "monotonic": _told(lambda pinned: pinned.monotonic()),
-    "monotonic_ns": _told(lambda pinned: round(pinned.monotonic() * 1e9)),
-    "perf_counter": _told(lambda pinned: pinned.monotonic()),
-    "perf_counter_ns": _told(lambda pinned: round(pinned.monotonic() * 1e9)),
+    "time": _clock("time", lambda pinned: pinned.now()),
+    "time_ns": _clock("time_ns", lambda pinned: round(pinned.now() * 1e9)),
+    "monotonic": _clock("monotonic", lambda pinned: pinned.monotonic()),
+    "monotonic_ns": _clock("monotonic_ns", lambda pinned: round(pinned.monotonic() * 1e9)),
+    "perf_counter": _clock("perf_counter", lambda pinned: pinned.monotonic()),
+    "perf_counter_ns": _clock("perf_counter_ns", lambda pinned: round(pinned.monotonic() * 1e9)),
     "sleep": _sleep,
 }
 # The module's functions are methods of one generator, which everybody shares.

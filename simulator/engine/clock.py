@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # Logical times start in 2096: later than any time that an archive or a test sets, and never confused with now.
 LOGICAL_EPOCH = 4_000_000_000
@@ -30,6 +30,10 @@ _AFTER_SECONDS = 86_400
 
 
 _TIMES = frozenset(f"st_{which}time{unit}" for which in "amc" for unit in ("", "_ns"))
+
+
+# Places of a status as a sequence.
+_NO_TIMES = range(stat.ST_ATIME)
 
 
 class _Looked(NamedTuple):
@@ -65,7 +69,7 @@ class Status(_Looked):
     # As a sequence, which is how an old interface has it: that of the whole.
 
     def __getitem__(self, place: Any) -> Any:
-        return self.whole()[place]
+        return self.real[place] if place in _NO_TIMES else self.whole()[place]
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.whole())
@@ -83,13 +87,17 @@ class Status(_Looked):
 class LogicalTimes:
     """Which path was last modified at which step of one run.
 
+    Args:
+        looked: called when an actor is shown the number of a step as a time.
+
     Attributes:
         modified: the number of the step, from 0.
     """
 
-    __slots__ = ("_now", "modified")
+    __slots__ = ("_looked", "_now", "modified")
 
-    def __init__(self) -> None:
+    def __init__(self, looked: Callable[[], None] | None = None) -> None:
+        self._looked = looked
         self.modified: dict[str, int] = {}
         self._now = time.time()  # noqa: TID251 - recognises real times, so that they can be hidden
 
@@ -112,6 +120,8 @@ class LogicalTimes:
             return None
         if when is None or not stat.S_ISREG(status.st_mode):
             return LOGICAL_EPOCH
+        if self._looked is not None:
+            self._looked()
         return LOGICAL_EPOCH + when
 
     def shown(self, status: os.stat_result, when: int | None) -> os.stat_result:

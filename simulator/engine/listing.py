@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from itertools import repeat
 from operator import attrgetter
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Self
 from cache_core.kernel import REAL
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
     from types import TracebackType
 
@@ -32,7 +32,7 @@ def sorted_entries(path: str | int) -> list[os.DirEntry[str]]:
 class GatedEntry:
     """As `os.DirEntry`; what the listing did not say costs a step."""
 
-    __slots__ = ("_entry", "_kernel", "_known", "_listing_fd", "name", "path")
+    __slots__ = ("_at", "_entry", "_kernel", "_known", "_listing_fd", "name", "path")
 
     def __init__(self, entry: os.DirEntry[str], kernel: Kernel, listing_fd: int | None) -> None:
         self._entry = entry
@@ -40,7 +40,7 @@ class GatedEntry:
         self._listing_fd = listing_fd
         self._known: dict[bool, os.stat_result] | None = None
         self.name = entry.name
-        self.path = entry.path
+        self.path = self._at = entry.path
 
     def is_symlink(self) -> bool:
         """From the listing."""
@@ -60,7 +60,7 @@ class GatedEntry:
             self._known = {}
         known = self._known.get(follow_symlinks)
         if known is None:
-            name, at = (self.path, None) if self._listing_fd is None else (self.name, self._listing_fd)
+            name, at = (self._at, None) if self._listing_fd is None else (self.name, self._listing_fd)
             known = self._kernel.stat(name, dir_fd=at, follow_symlinks=follow_symlinks)
             self._known[follow_symlinks] = known
         return known
@@ -94,7 +94,15 @@ class GatedListing:
     """As the iterator of `os.scandir`; nothing is left open."""
 
     def __init__(self, entries: list[os.DirEntry[str]], kernel: object, listing_fd: int | None) -> None:
-        self._entries = map(GatedEntry, entries, repeat(kernel), repeat(listing_fd))  # type: ignore[arg-type]
+        self._entries: Iterator[GatedEntry] = map(GatedEntry, entries, repeat(kernel), repeat(listing_fd))  # type: ignore[arg-type]
+
+    def named_by(self, directory: str) -> Self:
+        """With paths of entries below another name of the directory."""
+        entries = list(self._entries)
+        for entry in entries:
+            entry.path = os.path.join(directory, entry.name)
+        self._entries = iter(entries)
+        return self
 
     def __iter__(self) -> Iterator[GatedEntry]:
         return self._entries

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cache_core.privileges import permission_bits_stop_us
 from simulator.bridged.installed import names_in_place
-from simulator.engine.trace import fingerprint, where_it_parts
+from simulator.engine.trace import fingerprint
 from simulator.errors import DivergenceError, InternalError
 from simulator.explaining.columns import columns
 from simulator.explaining.swap import explain_by_swap
 from simulator.exploring.answers import Explored, Replayed
-from simulator.exploring.plan import Plan
+from simulator.exploring.plan import Plan, listed
 from simulator.exploring.searching import BUDGET_SECONDS, Search
 from simulator.ground.sandbox import Sandbox, default_parent
 from simulator.scenario import Schedule
@@ -33,7 +33,7 @@ from simulator.search.verdicts import no_actor_raised
 from simulator.shrink.keep import SameViolation
 from simulator.shrink.shrinking import shrink
 from simulator.strategies.replay import Replay
-from simulator.token import LONG, parse_token
+from simulator.token import parse_token
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
@@ -41,12 +41,16 @@ if TYPE_CHECKING:
     from simulator.search.actors_subject import ActorsSubject, ActorsTrial
     from simulator.search.found import Outcome, Violated
     from simulator.search.subject import Trial
-    from simulator.token import Token
 
 _T = TypeVar("_T")
 
 # Of what was found; enough to notice an actor that is not the same twice.
 REPLAYS_MAX = 20
+
+_ELSEWHERE = (
+    "its schedule can be followed to the end, and the steps are others; which is the first, nobody can say, as a token"
+    " has no more of them than a hash"
+)
 
 _MODES_DO_NOT_BITE = (
     "permission bits do not stop this process (it has root's capabilities): races that need EACCES do not exist here;"
@@ -64,7 +68,7 @@ def explore(
     budget: float = BUDGET_SECONDS,
     seed: int = 0,
     kills: int = 0,
-    faults: Sequence[str] = (),
+    faults: str | Sequence[str] = (),
     sandbox: str | None = None,
     **parameters: float,
 ) -> Explored:
@@ -82,7 +86,7 @@ def explore(
         budget: seconds, after which no further run begins.
         seed: of the first run; the others follow.
         kills: how many actors are killed in a run, at most, each at each of its steps (with ``dpor``): 0 to 2.
-        faults: what happens to actors, as ``store-1:3:kill``.
+        faults: what happens to actors, as ``store-1:3:kill``; a string alone is one.
         sandbox: a directory under which runs happen; shared memory where we may write, if not given.
         parameters: of a sampler: ``switch_probability``, ``start_gap``, ``depth``.
 
@@ -91,7 +95,7 @@ def explore(
         UngatedCallError: an actor made a call that no gate can stand before.
         MachineError: there is no room for a sandbox.
     """
-    plan = Plan(actors, oracle, setup, tuple(faults), sandbox)
+    plan = Plan(actors, oracle, setup, listed(faults), sandbox)
     search = Search(strategy, schedules, budget, seed, kills, parameters)
     return _without_waiting(_explore(plan, search))
 
@@ -106,14 +110,14 @@ async def explore_async(
     budget: float = BUDGET_SECONDS,
     seed: int = 0,
     kills: int = 0,
-    faults: Sequence[str] = (),
+    faults: str | Sequence[str] = (),
     sandbox: str | None = None,
     **parameters: float,
 ) -> Explored:
     """As `explore`, under asyncio or trio: between two runs others get their turn, and it can be cancelled."""
     from anyio.lowlevel import checkpoint  # noqa: PLC0415 - who does not wait needs no loop
 
-    plan = Plan(actors, oracle, setup, tuple(faults), sandbox)
+    plan = Plan(actors, oracle, setup, listed(faults), sandbox)
     search = Search(strategy, schedules, budget, seed, kills, parameters)
     return await _explore(plan, search, checkpoint)
 
@@ -124,7 +128,7 @@ def replay(
     actors: Sequence[Any],
     oracle: Any = no_actor_raised,
     setup: Callable[[str], object] | None = None,
-    faults: Sequence[str] = (),
+    faults: str | Sequence[str] = (),
     sandbox: str | None = None,
 ) -> Replayed:
     """Make one run of actors again, step for step.
@@ -139,9 +143,10 @@ def replay(
 
     Raises:
         BadInputError: it is none; otherwise as `explore`.
-        DivergenceError: the actors are not those of the token, or do something else by now; the message says where.
+        DivergenceError: the actors are not those of the token, or do something else by now; the message says at which
+            step, where the schedule cannot be followed.
     """
-    return _without_waiting(_replay(token, Plan(actors, oracle, setup, tuple(faults), sandbox)))
+    return _without_waiting(_replay(token, Plan(actors, oracle, setup, listed(faults), sandbox)))
 
 
 async def _explore(plan: Plan, search: Search, pause: Callable[[], Awaitable[object]] | None = None) -> Explored:
@@ -186,15 +191,8 @@ async def _again(subject: ActorsSubject, text: str) -> ActorsTrial:
     except DivergenceError as error:
         raise nondeterministic(error.message) from error
     if not token.has_trace(fingerprint(trial.storm)):
-        raise nondeterministic(_where(trial, token))
+        raise nondeterministic(_ELSEWHERE)
     return trial
-
-
-def _where(trial: ActorsTrial, token: Token) -> str:
-    if token.form != LONG:
-        return "its schedule could be followed, and the trace is another one"
-    first, last = where_it_parts(trial.storm, token.trace)
-    return f"the first step that differs is between {first} and {last} of {token.trace.steps}"
 
 
 async def _replay(text: str, plan: Plan) -> Replayed:
@@ -211,8 +209,8 @@ async def _replay(text: str, plan: Plan) -> Replayed:
             raise DivergenceError(
                 "divergence",
                 text,
-                f"the run is not the one of the token: {_where(trial, token)}; the actors, the setup or the version of"
-                " Python or cachestorm are others",
+                f"the run is not the one of the token: {_ELSEWHERE}; the actors, the setup or the version of"
+                " Python or cachestorm are others, or an actor shows what differs between processes (hash of a string)",
             )
     return Replayed(text, trial.results, trial.violations, _story(subject, trial), tuple(trial.storm))
 

@@ -62,6 +62,13 @@ class Plan:
         if self.setup is not None and not callable(self.setup):
             raise BadInputError("bad-setup", repr(self.setup), f"setup is not callable: {self.setup!r}")
         for fault in self._faults():
+            if fault.phase:
+                raise BadInputError(
+                    "bad-fault",
+                    str(fault),
+                    f"fault '{fault}' is at phase '{fault.phase}', and actors of yours have no phases: name a step, as"
+                    f" '{fault.actor}:3:{fault.action}'",
+                )
             if fault.actor not in names:
                 raise BadInputError(
                     "bad-fault",
@@ -89,6 +96,19 @@ class Plan:
 
     def _faults(self) -> tuple[Fault, ...]:
         return tuple(map(parse_fault, self.faults))
+
+
+def listed(faults: str | Sequence[str]) -> tuple[str, ...]:
+    """Faults as they are given; one alone is one.
+
+    Raises:
+        BadInputError: one is no string.
+    """
+    given = (faults,) if isinstance(faults, str) else tuple(faults)
+    for fault in given:
+        if not isinstance(fault, str):
+            raise BadInputError("bad-fault", repr(fault), f"fault {fault!r} is no string; give it as 'store-1:3:kill'")
+    return given
 
 
 def _functions(actors: Sequence[Any]) -> list[Function]:

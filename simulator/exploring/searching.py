@@ -2,7 +2,8 @@
 
 In a small scope DPOR says when nothing is missing. It goes depth first, so in a scope that is too large for it, all it
 has tried when the time is over are other ends of one beginning; a sampler then finds more. So where nobody says which,
-the number of steps decides that a run makes with everybody one after another.
+the number of steps decides that a run makes with everybody one after another. Where an actor looks at a clock, DPOR
+cannot say that nothing is missing, and leaves out orders that matter; there a sampler it is as well.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from simulator.search.actors_subject import nondeterministic
 from simulator.search.kills import KILLS_MAX
 from simulator.search.limits import Limits
 from simulator.search.sampling import check_explorable, sample
+from simulator.search.statement import beside_clocks
 from simulator.search.systematic import DPOR, Systematic
 from simulator.strategies import SEEDED, STRATEGIES
 
@@ -104,7 +106,7 @@ class Search:
         """
         strategy = self.strategy
         if strategy is None:
-            small = self.kills or await subject.length_alone() <= SMALL_STEPS_MAX
+            small = self.kills or (await subject.length_alone() <= SMALL_STEPS_MAX and not subject.clocks)
             strategy = DPOR if small else SAMPLER
         if strategy != DPOR:
             limits = Limits(self.schedules or SCHEDULES, self.budget_seconds)
@@ -117,4 +119,7 @@ class Search:
             if error.kind != "nondeterminism":
                 raise
             raise nondeterministic(error.message) from error
-        return replace(found, bound=found.bound + _ONLY_FILES)
+        bound = found.bound + _ONLY_FILES
+        if subject.clocks:
+            bound = beside_clocks(bound, subject.clocks, over=found.complete)
+        return replace(found, complete=found.complete and not subject.clocks, bound=bound)

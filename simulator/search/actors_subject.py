@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from simulator.bridged.actors import RunOfActors, party_of
 from simulator.bridged.audit import watched
 from simulator.bridged.bridge import Watch
+from simulator.bridged.clocks import times_of_files
 from simulator.engine.actor import Actor
 from simulator.engine.clock import LogicalTimes
 from simulator.engine.faults import faults_by_actor
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from simulator.token import Token
 
 # Of the pinned steps: what a bridged actor makes of the same code. Changed when old tokens can no longer replay.
-_REVISION = 1
+_REVISION = 2
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ class ActorsSubject:
 
     Attributes:
         outside: in what ways actors changed something outside of their directory, so far.
+        clocks: who looked at a clock that moves with everybody's steps, so far, and by what, the first time.
         pause: awaited before each trial, by whoever shares an event loop with others.
     """
 
@@ -131,6 +133,7 @@ class ActorsSubject:
         self.name = name
         self.actors = tuple(function.name for function in functions)
         self.outside: dict[str, None] = {}
+        self.clocks: dict[str, str] = {}
         self._functions = functions
         self._sandbox = sandbox
         self._schedule = schedule
@@ -156,7 +159,7 @@ class ActorsSubject:
         Raises:
             BadInputError: an oracle broke.
             UngatedCallError: an actor made a call that no gate can stand before.
-            StuckActorError: an actor computes for ever.
+            StuckActorError: an actor computes for ever, or is in a call that does not return.
             DivergenceError: a schedule could not be followed.
         """
         if self.pause is not None:
@@ -222,11 +225,12 @@ class ActorsSubject:
             parties = [party_of(function, actor, run) for function, actor in zip(self._functions, actors, strict=True)]
             strategy.begin(actors, steps, Randomness(seed, "schedule"))
             gate = Gate(strategy, actors, steps)
-            with Watchdog(gate, SECONDS) as dog, watched(run.watch), _no_collection():
-                await BareHost(gate, Paths(root, CACHE), LogicalTimes()).run(parties)
+            times = LogicalTimes(times_of_files(run.watch, steps))
+            with Watchdog(gate, SECONDS, ends_calls=True) as dog, watched(run.watch), _no_collection():
+                await BareHost(gate, Paths(root, CACHE), times).run(parties)
             strategy.end()
             if dog.stuck is not None:
-                raise StuckActorError(dog.stuck, dog.seconds, dog.where, dog.stack)
+                raise StuckActorError(dog.stuck, dog.seconds, dog.where, dog.stack, in_call=dog.in_call)
             self._check(gate, run.watch)
             results = {party.actor.name: result_of(party) for party in parties}
             violations = deadlocked(gate.deadlock)
@@ -245,6 +249,7 @@ class ActorsSubject:
 
     def _check(self, gate: Gate, watch: Watch) -> None:
         self.outside.update(watch.outside)
+        self.clocks = watch.clocks | self.clocks
         if watch.problems:
             raise UngatedCallError("ungated-call", watch.problems[0].split(" at ")[0], watch.problems[0])
         if gate.stopped == PRUNED:
@@ -263,7 +268,7 @@ def nondeterministic(difference: str) -> BadInputError:
         "nondeterministic-actor",
         "",
         f"an actor is not the same in two runs of one schedule: {difference}; pin what it takes from elsewhere"
-        " (datetime.now, hashes of strings, addresses, state that outlives a run)",
+        " (datetime.now, addresses, state that outlives a run)",
     )
 
 

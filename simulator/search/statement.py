@@ -12,6 +12,8 @@ from simulator.search.result import BUDGET, INTERRUPTED, SCHEDULES
 from simulator.words import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from simulator.search.limits import Limits
 
 # What is held fixed, whatever the scope.
@@ -37,6 +39,22 @@ def complete(digest: str, runs: int, kills: int, kill_sets: int) -> str:
         f"complete: all inequivalent interleavings of {digest} {_KILLS[kills]}{places}, in {counted(runs, 'run')}. Held"
         f" fixed: {FIXED}"
     )
+
+
+def beside_clocks(bound: str, clocks: Mapping[str, str], *, over: bool) -> str:
+    """A statement where actors looked at clocks that the steps of everybody move.
+
+    Args:
+        bound: the statement without that.
+        clocks: who looked, and by what.
+        over: whether `bound` says that nothing is missing.
+    """
+    who = ", ".join(f"{name} looked at a clock ({how})" for name, how in clocks.items())
+    why = (
+        f"{who}, and every step of anybody moves the clocks, so interleavings that count as equivalent may end"
+        " differently; a sampler makes those as well"
+    )
+    return f"not complete: {why}. Otherwise {bound}" if over else f"{bound}; besides, {why}"
 
 
 def ended_early(

@@ -100,7 +100,13 @@ class Replay:
         return max(0, self._until - len(self._steps) - 1 - struck)
 
     def end(self) -> None:
-        """As `Strategy.end`; nothing is learned."""
+        """As `Strategy.end`; nothing is learned.
+
+        Raises:
+            DivergenceError: as `choose` did, and whoever it went through was the last one to move.
+        """
+        if self._diverged is not None:
+            raise self._diverged
 
     def _next(self, now: int) -> None:
         """The next segment begins; after the last one nothing changes any more."""

@@ -1,7 +1,8 @@
 """Plain functions as an actor under strace: `python -m tests.support.bridged_traced`, and what starts it.
 
 Held against the steps are the calls on the sandbox, in order: which call, on which name, with which errno. What is no
-step (docs/reference/explore.md): seeking, flags of a descriptor, and looks at an open file by fstat, as `open` makes.
+step (docs/reference/explore.md): seeking but to the end, flags of a descriptor, and looks at an open file by fstat, as
+`open` makes; nor is the look of the gate before an open that may create.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ def calls_of(lines):
     while at < len(lines):
         line = lines[at]
         at += 1
-        if line.name in _LOCAL:
+        if line.name in _LOCAL and not _seeks_the_end(line):
+            continue
+        if at < len(lines) and _looks_whether_it_makes(line, lines[at]):
             continue
         copies = "F_DUPFD" in line.arguments
         if line.name == "fcntl" and not copies:
@@ -86,9 +89,22 @@ def calls_of(lines):
 def _family(line):
     if line.name == "unlinkat":
         return "rmdir" if "AT_REMOVEDIR" in line.arguments else "unlink"
-    if line.name == "newfstatat" and "AT_EMPTY_PATH" in line.arguments:
+    if _seeks_the_end(line) or (line.name == "newfstatat" and "AT_EMPTY_PATH" in line.arguments):
         return "fstat"
     return _FAMILIES.get(line.name, line.name)
+
+
+def _seeks_the_end(line):
+    """A look at the size."""
+    return line.name == "lseek" and "SEEK_END" in line.arguments
+
+
+def _looks_whether_it_makes(line, following):
+    """The gate's own look: an open that may create, and keeps what is there, does not tell whether it did."""
+    flags = following.arguments
+    if following.name != "openat" or "O_CREAT" not in flags or "O_EXCL" in flags or "O_TRUNC" in flags:
+        return False
+    return line.name == "newfstatat" and _AT_NAME.findall(line.arguments) == _AT_NAME.findall(flags)
 
 
 def _end_of_listing(lines, at, fd):

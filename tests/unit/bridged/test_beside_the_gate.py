@@ -7,6 +7,7 @@ import io
 import mmap
 import os
 import posix
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -69,6 +70,62 @@ def lock_of_a_process_by_fcntl(directory):
         fcntl.fcntl(file, fcntl.F_SETLK, b"")
 
 
+def lock_of_a_process_by_os(directory):
+    with open(f"{directory}/f", "w") as file:
+        os.lockf(file.fileno(), os.F_LOCK, 0)
+
+
+def splice_into_a_file(directory):
+    source, sink = os.pipe()
+    try:
+        with open(f"{directory}/f", "wb") as file:
+            os.write(sink, b"x")
+            os.splice(source, file.fileno(), 1)
+    finally:
+        os.close(source)
+        os.close(sink)
+
+
+def splice_out_of_a_file_by_keyword(directory):
+    source, sink = os.pipe()
+    try:
+        with open(f"{directory}/f", "w+b") as file:
+            os.splice(dst=sink, src=file.fileno(), count=1)
+    finally:
+        os.close(source)
+        os.close(sink)
+
+
+def control_of_a_file(directory):
+    with open(f"{directory}/f", "w") as file:
+        fcntl.ioctl(file, 0x40049409, 0)
+
+
+def free_space(directory):
+    shutil.disk_usage(directory)
+
+
+def free_space_by_descriptor(directory):
+    with open(f"{directory}/f", "w") as file:
+        os.fstatvfs(file.fileno())
+
+
+def limits_by_path(directory):
+    os.pathconf(directory, "PC_NAME_MAX")
+
+
+def signal_to_nobody(directory):
+    os.kill(os.getpid(), 0)
+
+
+def another_user(directory):
+    os.setuid(os.getuid())
+
+
+def child_of_nobody(directory):
+    os.wait()
+
+
 def descriptor_by_number(directory):
     fd = os.open(directory, os.O_RDONLY)
     os.dup2(fd, 200)
@@ -95,6 +152,16 @@ CASES = {
     mapping: "mmap.mmap",
     lock_of_a_process: "fcntl.lockf",
     lock_of_a_process_by_fcntl: "fcntl.fcntl with F_SETLK",
+    lock_of_a_process_by_os: "os.lockf",
+    splice_into_a_file: "os.splice",
+    splice_out_of_a_file_by_keyword: "os.splice",
+    control_of_a_file: "fcntl.ioctl with 0x40049409",
+    free_space: "os.statvfs",
+    free_space_by_descriptor: "os.fstatvfs",
+    limits_by_path: "os.pathconf",
+    signal_to_nobody: "os.kill",
+    another_user: "os.setuid",
+    child_of_nobody: "os.wait",
     descriptor_by_number: "os.dup2",
     umask: "os.umask(0o0)",
     scandir_of_bytes: "os.scandir of bytes",
@@ -108,7 +175,8 @@ def test_it_is_named(tmp_path, function):
         run.result()
     (problem,) = run.watch.problems
     assert problem.startswith(f"actor-1 calls {CASES[function]} at ")
-    if function is not program:
+    # Made by the standard library for them.
+    if function not in {program, free_space}:
         assert f"{HERE}:" in problem
 
 
@@ -145,6 +213,24 @@ def test_a_thread_of_an_actor_is_caught(tmp_path, call):
     assert failed
     assert run.watch.problems[0].startswith("thread 'helper' calls ")
     assert not os.listdir(run.directory)
+
+
+def test_what_is_refused_inside_is_as_it_was_elsewhere(tmp_path):
+    def elsewhere(directory):
+        source, sink = os.pipe()
+        try:
+            with open(tmp_path / "file", "wb") as file:
+                os.lockf(file.fileno(), os.F_LOCK, 0)
+                os.write(sink, b"spliced")
+                return os.splice(source, file.fileno(), 7), os.fstatvfs(source).f_namemax, os.statvfs(tmp_path).f_bsize
+        finally:
+            os.close(source)
+            os.close(sink)
+
+    run = Bridged(tmp_path / "run", elsewhere).run()
+    assert run.result() == (7, os.statvfs(tmp_path).f_namemax, os.statvfs(tmp_path).f_bsize)
+    assert (tmp_path / "file").read_bytes() == b"spliced"
+    assert not run.watch.problems
 
 
 def test_outside_is_nobodys_business_and_is_noted_once(tmp_path):

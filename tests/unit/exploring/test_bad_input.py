@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import posix
+import threading
 
 import pytest
 
@@ -31,12 +32,33 @@ def breaks(directory):
     raise KeyError("no such thing")
 
 
+def yields(directory):
+    os.mkdir(f"{directory}/never")
+    yield
+
+
+async def yields_later(kernel, directory):
+    yield
+
+
+class Yields:
+    def __call__(self, directory):
+        yield
+
+
 CASES = {
     "no actors": ({"actors": []}, "there are no actors"),
     "one name twice": ({"actors": [("a-1", get), ("a-1", put)]}, "two actors have the name 'a-1'"),
     "a name that is none": ({"actors": [("A b", get)]}, "actor name 'A b' is not a word"),
     "not callable": ({"actors": [("a", "put")]}, "actor 'a' is not callable: 'put'"),
     "a parameter too many": ({"actors": [lambda directory, key: None]}, "has a parameter 'key', for which"),
+    "a generator function": (
+        {"actors": [yields]},
+        "actor 'yields' is a generator function, and to call one does nothing",
+    ),
+    "an async generator function": ({"actors": [yields_later]}, "actor 'yields_later' is a generator function"),
+    "a part of one": ({"actors": [functools.partial(yields, "x")]}, "is a generator function"),
+    "an object that is called as one": ({"actors": [("a", Yields())]}, "actor 'a' is a generator function"),
     "an oracle that is none": ({"oracle": 3}, "the oracle is not callable: 3"),
     "a setup that is none": ({"setup": "x"}, "setup is not callable: 'x'"),
     "an oracle that breaks": (
@@ -56,6 +78,12 @@ CASES = {
     "an argument that is none": ({"dept": 3}, "there is no argument 'dept'"),
     "a fault that is none": ({"faults": ["put:x"]}, "fault 'put:x' is not ACTOR"),
     "a fault of nobody": ({"faults": ["putt:1:kill"]}, "is of 'putt'; there is get, put"),
+    "a fault at a phase": (
+        {"faults": ["put:install_lib+2:kill"]},
+        r"fault 'put:install_lib\+2:kill' is at phase 'install_lib', and .* no phases: name a step, as 'put:3:kill'",
+    ),
+    "a fault alone that is none": ({"faults": "put"}, "fault 'put' is not ACTOR"),
+    "a fault that is no string": ({"faults": [3]}, "fault 3 is no string; give it as"),
     "an actor that differs": (
         {"actors": [get, odd]},
         r"'odd' is not deterministic: step \d was 'odd mkdir 1' and is 'odd mkdir 2' in a second run",
@@ -147,6 +175,47 @@ def test_an_actor_that_computes_for_ever(monkeypatch):
         simulator.explore(actors=[turns])
     # That is an option of the command.
     assert "--watchdog" not in caught.value.message
+
+
+def reads_an_empty_pipe(directory):
+    os.mkdir(f"{directory}/d")
+    source, sink = os.pipe()
+    try:
+        os.read(source, 1)
+    finally:
+        os.close(source)
+        os.close(sink)
+
+
+def opens_a_fifo_that_nobody_else_does(directory):
+    os.mkfifo(f"{directory}/fifo")
+    open(f"{directory}/fifo").close()
+
+
+def opens_it_by_os(directory):
+    os.mkfifo(f"{directory}/fifo")
+    os.close(os.open(f"{directory}/fifo", os.O_WRONLY | os.O_CREAT))
+
+
+@pytest.mark.parametrize("waits", [reads_an_empty_pipe, opens_a_fifo_that_nobody_else_does, opens_it_by_os])
+def test_a_call_that_does_not_return(monkeypatch, waits):
+    monkeypatch.setattr("simulator.search.actors_subject.SECONDS", 0.1)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(StuckActorError, match=r"made no step for .* in a call, at exploring/test_bad_input\.py:\d+ in"):
+        simulator.explore(actors=[("waits", waits), put])
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_lock_of_a_thread_that_nobody_gives_back(monkeypatch):
+    lock = threading.Lock()
+
+    def takes(directory):
+        lock.acquire()
+        os.mkdir(f"{directory}/{os.getpid()}")
+
+    monkeypatch.setattr("simulator.search.actors_subject.SECONDS", 0.1)
+    with pytest.raises(StuckActorError, match=r"exploring/test_bad_input\.py:\d+ in takes"):
+        simulator.explore(actors=[takes, takes])
 
 
 def test_a_sandbox_that_is_not_there(tmp_path):

@@ -208,12 +208,47 @@ def test_functions_that_take_the_kernel(strategy):
     assert len(found.outcomes) > 2
 
 
+def by_os(directory):
+    fd = os.open(f"{directory}/log", os.O_RDWR | os.O_CREAT)
+    return os.lseek(fd, 0, os.SEEK_END)
+
+
+def by_a_file(directory):
+    with open(f"{directory}/log", "r+b") as file:
+        return file.seek(0, os.SEEK_END)
+
+
+def by_appending(directory):
+    with open(f"{directory}/log", "ab") as file:
+        return file.tell()
+
+
+@pytest.mark.parametrize("look", [by_os, by_a_file, by_appending])
+def test_where_the_end_is_depends_on_who_writes(look):
+    def write(directory):
+        fd = os.open(f"{directory}/log", os.O_WRONLY)
+        os.write(fd, b"abc")
+
+    found = simulator.explore(actors=[("look", look), write], setup=lambda d: open(f"{d}/log", "x").close())
+    assert found.complete
+    assert {item.signature for item in found.outcomes} == {"look ok -> 0, write ok", "look ok -> 3, write ok"}
+
+
 def test_coroutine_functions():
     async def look(kernel, directory):
         return len(await kernel.listdir(directory))
 
     found = simulator.explore(actors=[put_whole, look], **SAMPLED)
     assert {"look ok -> 0", "look ok -> 1"} <= {part for item in found.outcomes for part in item.signature.split(", ")}
+
+
+def test_an_object_that_is_called_as_a_coroutine_function():
+    class Look:
+        async def __call__(self, kernel, directory):
+            return len(await kernel.listdir(directory))
+
+    for look in (Look(), functools.partial(Look())):
+        assert simulator.explore(actors=[put_whole, ("look", look)]).complete
 
 
 def test_same_seeds_same_findings():
@@ -271,8 +306,9 @@ def test_a_sentence_is_a_violation_without_its_numbers():
     assert violated.violation.sentence == "it has 1 names"
 
 
-def test_faults_strike_and_are_in_the_line():
-    found = simulator.explore(actors=[put_whole], faults=["put_whole:2:kill"], schedules=2)
+@pytest.mark.parametrize("faults", [["put_whole:2:kill"], "put_whole:2:kill"], ids=["a list", "one alone"])
+def test_faults_strike_and_are_in_the_line(faults):
+    found = simulator.explore(actors=[put_whole], faults=faults, schedules=2)
     assert [item.signature for item in found.outcomes] == ["put_whole killed"]
     assert ".p:2x." in found.outcomes[0].shown.token
 
@@ -305,16 +341,65 @@ def test_exit_is_the_end_of_an_actor():
 
 
 def test_a_replay_of_other_code_says_where_it_parts():
-    token = simulator.explore(actors=[put, put], **SAMPLED).violations[0].shown.token
+    names = ["a", "b"]
 
-    def put_elsewhere(directory):
-        put_whole(directory)
+    def make(directory):
+        for name in names:
+            os.mkdir(f"{directory}/{name}")
 
-    put_elsewhere.__name__ = "put"
-    with pytest.raises(DivergenceError, match=r"its schedule could be followed, and the trace is another one|diverges"):
-        simulator.replay(token, actors=[put_elsewhere, put_elsewhere])
+    def look(directory):
+        return len(os.listdir(directory))
+
+    outcomes = simulator.explore(actors=[make, look]).outcomes
+    (token,) = (item.shown.token for item in outcomes if "look ok -> 1" in item.signature)
+    names.clear()
+    with pytest.raises(
+        DivergenceError, match=r"diverges at step 1: by segment 1 of the schedule .* make moves, but it is"
+    ):
+        simulator.replay(token, actors=[make, look])
     with pytest.raises(DivergenceError, match="other actors than get"):
         simulator.replay(token, actors=[get])
+
+
+SHOWS_A_HASH = """
+import os, sys, simulator
+
+def show(directory):
+    os.makedirs(f"{directory}/{hash('x')}")
+
+if len(sys.argv) == 1:
+    print(simulator.explore(actors=[show]).outcomes[0].shown.token)
+else:
+    simulator.replay(sys.argv[1], actors=[show])
+"""
+
+
+def test_the_hash_of_a_string_is_found_out_in_the_next_process():
+    def run(seed, *token):
+        command = [sys.executable, "-c", SHOWS_A_HASH, *token]
+        return subprocess.run(
+            command, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=False
+        )
+
+    explored = run("1")
+    assert explored.returncode == 0
+    assert run("1", explored.stdout.strip()).returncode == 0
+    other = run("2", explored.stdout.strip())
+    assert "DivergenceError" in other.stderr
+    assert "an actor shows what differs between processes (hash of a string)" in other.stderr
+
+
+def test_a_replay_of_other_code_that_makes_as_many_steps_says_that_it_cannot_say_where():
+    def make(directory):
+        os.mkdir(f"{directory}/{names[0]}")
+
+    names = ["one"]
+    token = simulator.explore(actors=[make]).outcomes[0].shown.token
+    names[0] = "two"
+    with pytest.raises(
+        DivergenceError, match=r"followed to the end, and the steps are others; which is the first, nobody"
+    ):
+        simulator.replay(token, actors=[make])
 
 
 def test_the_process_is_as_it_was():
