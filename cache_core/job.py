@@ -165,15 +165,12 @@ class Job:
         return LOCK_UNAVAILABLE
 
     def _remove(self) -> Removal:
-        if self._lock_errno == errno.EROFS:
-            # Nothing can go; a million refusals would say no more than one.
-            refused = OSError(errno.EROFS, os.strerror(errno.EROFS))
-            return total([*self._no_locks, nothing_but(self._aftermath.left(".", refused))])
+        # Nothing can go; a million refusals would say no more than one.
+        refusal = OSError(errno.EROFS, os.strerror(errno.EROFS)) if self._lock_errno == errno.EROFS else None
         if self._wish.residue_only:
-            from cache_core.residue import remove_residue  # noqa: PLC0415 - only this wish pays for the audit
-
-            removal = remove_residue(self._root.fd, self._trash, kernel=self._kernel, options=self._options)
-            return total([*self._no_locks, removal])
+            return total([*self._no_locks, self._remove_residue(refusal)])
+        if refusal is not None:
+            return total([*self._no_locks, nothing_but(self._aftermath.left(".", refusal))])
         names = judge(self._root.fd, kernel=self._kernel)
         self._long_tag = TAG_NAME in names.content and self._is_tagged()
         self._long_lock = LOCK_NAME in names.content and self._holds_lock()
@@ -183,6 +180,13 @@ class Job:
         removals.append(self._renew_lock(removals))
         removals.append(self._remove_trash(removals))
         return total([*removals, self._remove_long_tag(rest)])
+
+    def _remove_residue(self, refusal: OSError | None) -> Removal:
+        from cache_core.residue import name_residue, remove_residue  # noqa: PLC0415 - only this wish pays for the audit
+
+        if refusal is not None:
+            return name_residue(self._root.fd, refusal, kernel=self._kernel, options=self._options)
+        return remove_residue(self._root.fd, self._trash, kernel=self._kernel, options=self._options)
 
     def _remove_all(self, names: RootNames) -> list[Removal]:
         """Remove whatever is not known to be a file of an empty cache."""

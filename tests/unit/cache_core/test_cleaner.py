@@ -428,25 +428,6 @@ def test_force_ignores_the_lock_and_nothing_else(cache, place):
         clean_sync(str(place / "data"), force=True)
 
 
-def test_a_read_only_file_system_is_one_line(cache, watching):
-    fill(cache)
-    changes = {"unlink", "rmdir", "mkdir", "rename"}
-
-    def refuse(name, arguments):
-        if name in changes or (name == "open" and arguments[1] & os.O_RDWR):
-            return OSError(errno.EROFS, "no")
-        return None
-
-    kernel = watching(refuse=refuse)
-    report = clean_sync(str(cache), kernel=kernel)
-    assert [(left.path, left.errno) for left in report.left] == [(".", "EROFS")]
-    assert (report.empty, report.succeeded, report.lock, report.lock_error) == (False, False, LOCK_UNAVAILABLE, "EROFS")
-    assert not changes & {name for name, _ in kernel.calls}
-    empty = cache.parent / "empty"
-    empty.mkdir()
-    assert clean_sync(str(empty), kernel=watching(refuse=refuse)).empty
-
-
 def test_a_lock_that_cannot_be_opened_is_not_in_use(cache):
     (cache / "file").touch()
     (cache / ".lock").touch(0o000)
