@@ -84,7 +84,7 @@ def clean_sync(
         remove_root: Remove the root too.
         residue_only: Remove what failed builds left (`audit`), keep the rest.
         follow_root: Clean what a symbolic link at the path leads to; without, a link is refused.
-        timeout: Seconds to wait for the lock; None waits for ever.
+        timeout: Seconds to wait for the lock; None waits for ever, but not for a process that started this one.
         measure: Count `bytes_freed`; an lstat for each file.
         progress: Called every few hundred entries.
         cancelled: Asked as often, and while waiting; True stops.
@@ -105,7 +105,8 @@ def clean_sync(
         NotADirectoryRootError: The path is a file, a symbolic link or another node.
         UnreadableRootError: The root, or its tag, cannot be read, and is not ours to repair.
         MountedRootError: With `remove_root`, the root is a mount point.
-        CacheInUseError: The lock was held by others for `timeout` seconds, or the root replaced again and again.
+        CacheInUseError: The lock was held by others for `timeout` seconds, or without one by a process that started
+            this one; or the root was replaced again and again.
     """
     options = Options(measure, progress, cancelled, removed=removed, mended=mended)
     fence = fence or NoFence(kernel)

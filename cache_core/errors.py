@@ -108,6 +108,8 @@ class LockError(CacheError):
 class CacheInUseError(LockError):
     """Others held the lock for as long as we were ready to wait. Nobody's fault: wait longer, or force.
 
+    For a process that started ours nobody waits without a limit: it may be waiting for us.
+
     Attributes:
         holders: Who they were at the end, by pid; empty when the system does not tell.
     """

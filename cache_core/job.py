@@ -26,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cache_core.crew import Crew
     from cache_core.fence import Fence
+    from cache_core.holders import Holder
     from cache_core.kernel import Kernel
     from cache_core.layout import RootNames
     from cache_core.locks import Lock, Wait
@@ -78,7 +79,7 @@ class Job:
     def under_lock(self, wait: Wait) -> CleanReport | None:
         """Take the lock, remove, read again. None: the root was replaced meanwhile, and nothing removed."""
         try:
-            state = LOCK_IGNORED if self._wish.force else self._lock(wait)
+            state = LOCK_IGNORED if self._wish.force else self._lock(self._with_an_end(wait))
             # Behind a fence there is no second root to turn to: what was replaced is said in the report.
             if self._moved() and not self._fenced:
                 return None
@@ -158,11 +159,35 @@ class Job:
                 self._lock_errno = error.errno
                 return LOCK_UNAVAILABLE
             except CacheInUseError as error:
-                problem = f"its lock {error.problem}"
-                raise CacheInUseError(self._root.path, problem, error.advice, error.holders) from error
+                raise self._in_use(error) from error
             else:
                 return LOCK_HELD
         return LOCK_UNAVAILABLE
+
+    def _with_an_end(self, wait: Wait) -> Wait:
+        """The same, but that it does not begin to wait for ever for whoever may be waiting for us."""
+        if wait.in_kernel or wait.timeout_seconds is not None:
+            return wait
+
+        def on_wait(holders: tuple[Holder, ...]) -> None:
+            from cache_core.holders import ancestor_among, in_words  # noqa: PLC0415 - most locks are free
+
+            if ancestor_among(holders, self._kernel) is not None:
+                raise CacheInUseError(LOCK_NAME, f"is held by {in_words(holders)}", "", holders)
+            if wait.on_wait is not None:
+                wait.on_wait(holders)
+
+        return replace(wait, on_wait=on_wait)
+
+    def _in_use(self, error: CacheInUseError) -> CacheInUseError:
+        from cache_core.holders import ancestor_among  # noqa: PLC0415 - as above
+
+        problem, advice = f"its lock {error.problem}", error.advice
+        ancestor = ancestor_among(error.holders, self._kernel)
+        if ancestor is not None:
+            problem += f"; pid {ancestor.pid} started this process, so each may be waiting for the other"
+            advice = "clean from outside of it, or ignore the lock by force"
+        return CacheInUseError(self._root.path, problem, advice, error.holders)
 
     def _remove(self) -> Removal:
         # Nothing can go; a million refusals would say no more than one.
