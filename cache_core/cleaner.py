@@ -3,7 +3,7 @@
 Guarantees: the promises of `removal`, and
 
 - only a directory that says it is a cache is cleaned (CACHEDIR.TAG), unless the caller insists or there is nothing to
-  lose; never `/`, a home directory, or a directory that contains the working directory;
+  lose; never `/` or a home directory, nor an untagged directory that contains the working directory;
 - builds that hold the cache lock are waited for (`locks`), unless forced. A lock that cannot be opened or made, as on
   a full disk, does not keep anybody from cleaning; the report says that it was done without;
 - `empty` is what the cache was when it was read again at the end, under the lock where there is one. The cache is the
@@ -141,7 +141,7 @@ def _clean_root(path: str, wish: Wish, wait: Wait) -> CleanReport | None:
         return CleanReport(path, True, 0, 0, 0, 0, (), 0, dry_run=wish.dry_run, residue_only=wish.residue_only)
     finished = False
     try:
-        _require_cache(root, wish.kernel, untagged=wish.untagged)
+        _require_cache(root, wish)
         if wish.remove_root:
             root.require_removable()
         if wish.dry_run:
@@ -153,11 +153,12 @@ def _clean_root(path: str, wish: Wish, wait: Wait) -> CleanReport | None:
     return report
 
 
-def _require_cache(root: Root, kernel: Kernel, *, untagged: bool) -> None:
-    if untagged:
-        return
+def _require_cache(root: Root, wish: Wish) -> None:
+    kernel, surroundings = wish.kernel, wish.surroundings
     try:
-        if is_tagged(root.fd, kernel=kernel):
+        if surroundings.refused_untagged:
+            surroundings.require_tag(root.path, kernel.fstat(root.fd), lambda: is_tagged(root.fd, kernel=kernel))
+        if wish.untagged or is_tagged(root.fd, kernel=kernel):
             return
         with kernel.scandir(root.fd) as listing:
             # At most three names decide: one that is neither the lock nor the ignore file is among any three.

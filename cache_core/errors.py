@@ -47,7 +47,7 @@ class NotACacheError(CacheError):
 
 
 class RefusedRootError(CacheError):
-    """The directory is never cleaned: `/`, a home directory, one that holds the working directory.
+    """The directory is never cleaned: `/`, a home directory, one that holds the working directory and has no tag.
 
     Or it is never removed: one that is only named by `.` or `..`.
     """

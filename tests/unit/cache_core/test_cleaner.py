@@ -216,18 +216,13 @@ def test_a_file_a_fifo_and_a_dangling_link_are_refused(place):
             clean_sync(str(place / name), untagged=True)
 
 
-def test_root_home_and_working_directory_are_refused(cache, monkeypatch):
+def test_root_and_home_are_refused(cache, monkeypatch):
     below = cache / "a" / "b"
     below.mkdir(parents=True)
     refused = [("/", "root of the file system"), (os.path.expanduser("~"), "home")]
     for path, why in refused:
         with pytest.raises(cache_core.RefusedRootError, match=why):
             clean_sync(path, untagged=True, dry_run=True)
-    monkeypatch.chdir(below)
-    for path in (str(cache), "..", "../..", ".", str(below)):
-        with pytest.raises(cache_core.RefusedRootError, match="working directory"):
-            clean_sync(path, untagged=True)
-    monkeypatch.chdir("/")
     monkeypatch.setenv("HOME", str(below))
     for path in (str(below), str(cache)):
         with pytest.raises(cache_core.RefusedRootError, match="home directory"):
