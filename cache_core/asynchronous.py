@@ -5,6 +5,8 @@ task is cancelled, the thread stops at the next directory (or some hundred entri
 up, and only then does the cancellation go on, so that nothing of ours runs behind the caller's back. That holds for
 the scopes of anyio and trio, and for `Task.cancel`, `asyncio.timeout`, `asyncio.wait_for` and the end of
 `asyncio.run`, from which no scope shields. What a cancelled cleaning did is told to `on_report`.
+Each call has a thread of its own, beside those that anyio allows the program: however many wait for a lock, the
+program's own work in threads goes on.
 Not guaranteed: that one system call which hangs (a dead network file system) can be interrupted.
 Cost: importing anyio, at the first call and not with this package.
 """
@@ -111,6 +113,8 @@ class _Thread:
         self._stop = stop
         self._on_report = on_report
         self._ended = anyio.Event()
+        # Not anyio's own: whoever holds the lock that we wait for may need a thread of those to give it up.
+        self._limiter = anyio.CapacityLimiter(1)
         # Whoever takes it first, the thread or a task cancelled before the thread began, decides whether there is work.
         self._claim = threading.Lock()
         self._report: CleanReport | None = None
@@ -141,7 +145,7 @@ class _Thread:
 
         cancelled_class = anyio.get_cancelled_exc_class()
         try:
-            await anyio.to_thread.run_sync(self._run)
+            await anyio.to_thread.run_sync(self._run, limiter=self._limiter)
         except cancelled_class as error:
             # Past the shield: asyncio's own cancellation, which the other task does not get.
             self._cancellation = error

@@ -3,7 +3,7 @@
 Guarantees: the promises of `removal`, and
 
 - only a directory that says it is a cache is cleaned (CACHEDIR.TAG), unless the caller insists or there is nothing to
-  lose; never `/`, a home directory, or a directory that contains the working directory;
+  lose; never `/` or a home directory, nor an untagged directory that contains the working directory;
 - builds that hold the cache lock are waited for (`locks`), unless forced. A lock that cannot be opened or made, as on
   a full disk, does not keep anybody from cleaning; the report says that it was done without;
 - `empty` is what the cache was when it was read again at the end, under the lock where there is one. The cache is the
@@ -84,7 +84,7 @@ def clean_sync(
         remove_root: Remove the root too.
         residue_only: Remove what failed builds left (`audit`), keep the rest.
         follow_root: Clean what a symbolic link at the path leads to; without, a link is refused.
-        timeout: Seconds to wait for the lock; None waits for ever.
+        timeout: Seconds to wait for the lock; None waits for ever, but not for a process that started this one.
         measure: Count `bytes_freed`; an lstat for each file.
         progress: Called every few hundred entries.
         cancelled: Asked as often, and while waiting; True stops.
@@ -105,7 +105,8 @@ def clean_sync(
         NotADirectoryRootError: The path is a file, a symbolic link or another node.
         UnreadableRootError: The root, or its tag, cannot be read, and is not ours to repair.
         MountedRootError: With `remove_root`, the root is a mount point.
-        CacheInUseError: The lock was held by others for `timeout` seconds, or the root replaced again and again.
+        CacheInUseError: The lock was held by others for `timeout` seconds, or without one by a process that started
+            this one; or the root was replaced again and again.
     """
     options = Options(measure, progress, cancelled, removed=removed, mended=mended)
     fence = fence or NoFence(kernel)
@@ -142,7 +143,7 @@ def _clean_root(path: str, wish: Wish, wait: Wait) -> CleanReport | None:
         )
     finished = False
     try:
-        _require_cache(root, wish.kernel, untagged=wish.untagged)
+        _require_cache(root, wish)
         if wish.remove_root:
             root.require_removable()
         if wish.dry_run:
@@ -154,11 +155,12 @@ def _clean_root(path: str, wish: Wish, wait: Wait) -> CleanReport | None:
     return report
 
 
-def _require_cache(root: Root, kernel: Kernel, *, untagged: bool) -> None:
-    if untagged:
-        return
+def _require_cache(root: Root, wish: Wish) -> None:
+    kernel, surroundings = wish.kernel, wish.surroundings
     try:
-        if is_tagged(root.fd, kernel=kernel):
+        if surroundings.refused_untagged:
+            surroundings.require_tag(root.path, kernel.fstat(root.fd), lambda: is_tagged(root.fd, kernel=kernel))
+        if wish.untagged or is_tagged(root.fd, kernel=kernel):
             return
         with kernel.scandir(root.fd) as listing:
             # At most three names decide: one that is neither the lock nor the ignore file is among any three.

@@ -10,7 +10,8 @@ must not do. The simulator has a third, whose workers are actors.
 Guarantees of `Forked`: forks only when the process has one thread, more than one core, and more work than `divide`
 can see the end of; each worker has a constant number of descriptors and holds the cache lock with us, so no build
 starts before the last one ended, whatever becomes of us. A worker whose parent is gone, or that is told to stop,
-puts modes back and ends. Not guaranteed: the count of the last few hundred entries of a worker that is killed.
+puts modes back and ends. One that somebody stopped (SIGSTOP) is continued when nothing is left but to wait for it.
+Not guaranteed: the count of the last few hundred entries of a worker that is killed.
 Races that remain, numbered on from `trash`, and why they do no harm:
 
 - Race 6: a directory is emptied by several workers in parts, and one of them puts its mode back while another is at
@@ -292,16 +293,10 @@ class _Job:
     def _wait(self) -> None:
         """Until every worker has ended; whoever wants to stop or to know is heard meanwhile."""
         try:
-            looks = 0
-            while self._children and not select.select([self._ended], [], [], _LOOK_SECONDS)[0]:
-                looks += self._told_to_stop()
-                if looks == _PATIENCE_LOOKS:
-                    # Stopped by somebody, or stuck in a call: it cannot hear us.
-                    for child in self._children:
-                        os.kill(child, signal.SIGKILL)
-                self._tell()
+            self._await_end(self._hear)
         except BaseException:
             self._counts.stop()
+            self._await_end(lambda: None)
             raise
         finally:
             for child in self._children:
@@ -310,3 +305,29 @@ class _Job:
                 except ChildProcessError:
                     # Whoever started us has the system reap children: then this waits, and has nothing to say.
                     continue
+
+    def _hear(self) -> None:
+        self._told_to_stop()
+        self._tell()
+
+    def _await_end(self, hear: Callable[[], None]) -> None:
+        """Until the last worker has ended, asking `hear` meanwhile; those that do not stop when told to are ended."""
+        looks = 0
+        while self._children and not select.select([self._ended], [], [], _LOOK_SECONDS)[0]:
+            hear()
+            looks += self._counts.stopped
+            if looks == _PATIENCE_LOOKS:
+                # Stuck in a call: it cannot hear us.
+                for child in self._children:
+                    os.kill(child, signal.SIGKILL)
+            self._wake()
+
+    def _wake(self) -> None:
+        """Somebody may have stopped one; it would hold us up, and nobody would know what we wait for."""
+        for child in self._children:
+            try:
+                if os.waitid(os.P_PID, child, os.WSTOPPED | os.WNOHANG) is not None:
+                    os.kill(child, signal.SIGCONT)
+            except ChildProcessError:
+                # Reaped by the system.
+                continue

@@ -47,7 +47,7 @@ class NotACacheError(CacheError):
 
 
 class RefusedRootError(CacheError):
-    """The directory is never cleaned: `/`, a home directory, one that holds the working directory.
+    """The directory is never cleaned: `/`, a home directory, one that holds the working directory and has no tag.
 
     Or it is never removed: one that is only named by `.` or `..`.
     """
@@ -107,6 +107,8 @@ class LockError(CacheError):
 
 class CacheInUseError(LockError):
     """Others held the lock for as long as we were ready to wait. Nobody's fault: wait longer, or force.
+
+    For a process that started ours nobody waits without a limit: it may be waiting for us.
 
     Attributes:
         holders: Who they were at the end, by pid; empty when the system does not tell.

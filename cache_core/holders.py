@@ -1,4 +1,4 @@
-"""Who holds a lock, as far as /proc tells.
+"""Who holds a lock, and which of them has started us, as far as /proc tells.
 
 Guarantees: changes nothing, raises nothing that the system says: what /proc does not tell is left out. Whoever only
 waits for the lock is not among its holders. A command is one line of at most 60 characters, without control
@@ -7,7 +7,8 @@ characters, and without what looks like a password: it ends up in messages and l
 Not guaranteed: that it is still so when it is read. Processes of another pid namespace, or hidden from us, are not
 seen; nor is one that got the lock by forking: the row is that of the process that took it, and goes with it. Only
 flock(2), not fcntl(2).
-Cost: two lists of /proc, and one or two files of it for each holder. Sources: proc_locks(5), proc_pid_cmdline(5).
+Cost: two lists of /proc, and one or two files of it for each holder; one for each of our ancestors. Sources:
+proc_locks(5), proc_pid_cmdline(5), proc_pid_stat(5).
 """
 
 from __future__ import annotations
@@ -75,6 +76,18 @@ def holders_of(fd: int, kernel: Kernel) -> tuple[Holder, ...]:
     return tuple(Holder(pid, _command(pid, kernel)) for pid in sorted(pids))
 
 
+def ancestor_among(holders: Sequence[Holder], kernel: Kernel) -> Holder | None:
+    """The one among them that has started this process, or whoever started it, and so on; the nearest of several."""
+    by_pid = {holder.pid: holder for holder in holders}
+    process = "self"
+    # None, or one that is not seen from here, is 0.
+    while by_pid and (process := _parent(process, kernel)) not in ("0", ""):
+        found = by_pid.pop(int(process), None)
+        if found is not None:
+            return found
+    return None
+
+
 def in_words(holders: Sequence[Holder]) -> str:
     """Who they are, for a message: `uv sync (pid 7), uv run (pid 9)`; `others` when it is not known."""
     if not holders:
@@ -107,6 +120,16 @@ def _command(pid: int, kernel: Kernel) -> str:
         return _fit_to_be_shown(os.fsdecode(_read(kernel, f"/proc/{pid}/comm", _COMMAND_BYTES_MAX)).rstrip("\n"))
     except OSError:
         return ""
+
+
+def _parent(process: str, kernel: Kernel) -> str:
+    """The number of its parent as /proc has it, whose numbers those of the holders are; empty when it does not tell."""
+    try:
+        row = _read(kernel, f"/proc/{process}/stat", _COMMAND_BYTES_MAX)
+    except OSError:
+        return ""
+    # After the name, in which there may be anything, and the state.
+    return os.fsdecode(b"".join(row.rpartition(b") ")[2].split()[1:2]))
 
 
 def _fit_to_be_shown(command: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 
+from cache_core.acts import BLOCK_BYTES
 from cache_core.aftermath import Aftermath
 from cache_core.errors import CacheInUseError, LockCancelledError, LockUnavailableError, NotALockError, errno_name
 from cache_core.layout import KEPT_NAMES, LOCK_NAME, TAG_NAME, is_tagged, judge
@@ -25,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cache_core.crew import Crew
     from cache_core.fence import Fence
+    from cache_core.holders import Holder
     from cache_core.kernel import Kernel
     from cache_core.layout import RootNames
     from cache_core.locks import Lock, Wait
@@ -67,16 +69,17 @@ class Job:
         self._aftermath = Aftermath(root, wish.kernel, wish.fence)
         self._trash = Trash(root.fd, wish.kernel, wish.surroundings, usable=root.name != "..")
         self._fenced = False
+        self._locks: list[Lock] = []  # the one that we hold, and the one that took its place
         self._no_locks: list[Removal] = []  # of what stood where the lock belongs
         self._lock_errno: int | None = None  # why there is none
         self._long_tag = False  # a valid tag that an empty cache cannot have
+        self._long_lock = False  # such a lock, held by us
         self._keep: frozenset[str] | None = None  # names in the root that are not to go; None: most of them
 
     def under_lock(self, wait: Wait) -> CleanReport | None:
         """Take the lock, remove, read again. None: the root was replaced meanwhile, and nothing removed."""
-        lock = None
         try:
-            lock, state = (None, LOCK_IGNORED) if self._wish.force else self._lock(wait)
+            state = LOCK_IGNORED if self._wish.force else self._lock(self._with_an_end(wait))
             # Behind a fence there is no second root to turn to: what was replaced is said in the report.
             if self._moved() and not self._fenced:
                 return None
@@ -92,7 +95,7 @@ class Job:
             return self._report(total([*self._no_locks, nothing_but(cancelled=True)]), LOCK_NOT_TAKEN)
         finally:
             self._trash.close()
-            if lock is not None:
+            for lock in self._locks:
                 lock.release()
 
     def _enclose(self) -> None:
@@ -139,10 +142,10 @@ class Job:
         left, empty = self._aftermath.read_again(removal, whole=whole, tag_last=self._long_tag)
         return removal, left, empty
 
-    def _lock(self, wait: Wait) -> tuple[Lock | None, str]:
+    def _lock(self, wait: Wait) -> str:
         for _ in range(_NO_LOCK_MAX):
             try:
-                return lock_cache(self._root.fd, shared=False, kernel=self._kernel, wait=wait), LOCK_HELD
+                self._locks.append(lock_cache(self._root.fd, shared=False, kernel=self._kernel, wait=wait))
             except NotALockError:
                 # Nobody can hold it, so it is content like any other.
                 self._enclose()
@@ -156,34 +159,67 @@ class Job:
                     break
             except LockUnavailableError as error:
                 self._lock_errno = error.errno
-                return None, LOCK_UNAVAILABLE
+                return LOCK_UNAVAILABLE
             except CacheInUseError as error:
-                problem = f"its lock {error.problem}"
-                raise CacheInUseError(self._root.path, problem, error.advice, error.holders) from error
-        return None, LOCK_UNAVAILABLE
+                raise self._in_use(error) from error
+            else:
+                return LOCK_HELD
+        return LOCK_UNAVAILABLE
+
+    def _with_an_end(self, wait: Wait) -> Wait:
+        """The same, but that it does not begin to wait for ever for whoever may be waiting for us."""
+        if wait.in_kernel or wait.timeout_seconds is not None:
+            return wait
+
+        def on_wait(holders: tuple[Holder, ...]) -> None:
+            from cache_core.holders import ancestor_among, in_words  # noqa: PLC0415 - most locks are free
+
+            if ancestor_among(holders, self._kernel) is not None:
+                raise CacheInUseError(LOCK_NAME, f"is held by {in_words(holders)}", "", holders)
+            if wait.on_wait is not None:
+                wait.on_wait(holders)
+
+        return replace(wait, on_wait=on_wait)
+
+    def _in_use(self, error: CacheInUseError) -> CacheInUseError:
+        from cache_core.holders import ancestor_among  # noqa: PLC0415 - as above
+
+        problem, advice = f"its lock {error.problem}", error.advice
+        ancestor = ancestor_among(error.holders, self._kernel)
+        if ancestor is not None:
+            problem += f"; pid {ancestor.pid} started this process, so each may be waiting for the other"
+            advice = "clean from outside of it, or ignore the lock by force"
+        return CacheInUseError(self._root.path, problem, advice, error.holders)
 
     def _remove(self) -> Removal:
-        if self._lock_errno == errno.EROFS:
-            # Nothing can go; a million refusals would say no more than one.
-            refused = OSError(errno.EROFS, os.strerror(errno.EROFS))
-            return total([*self._no_locks, nothing_but(self._aftermath.left(".", refused))])
+        # Nothing can go; a million refusals would say no more than one.
+        refusal = OSError(errno.EROFS, os.strerror(errno.EROFS)) if self._lock_errno == errno.EROFS else None
         if self._wish.residue_only:
-            from cache_core.residue import remove_residue  # noqa: PLC0415 - only this wish pays for the audit
-
-            removal = remove_residue(self._root.fd, self._trash, kernel=self._kernel, options=self._options)
-            return total([*self._no_locks, removal])
+            return total([*self._no_locks, self._remove_residue(refusal)])
+        if refusal is not None:
+            return total([*self._no_locks, nothing_but(self._aftermath.left(".", refusal))])
         names = judge(self._root.fd, kernel=self._kernel)
         self._long_tag = TAG_NAME in names.content and self._is_tagged()
+        self._long_lock = LOCK_NAME in names.content and self._holds_lock()
         removals = [*self._no_locks, *self._remove_all(names)]
         rest = removals[-1]
         # Before the tag, which is to be the last thing.
+        removals.append(self._renew_lock(removals))
         removals.append(self._remove_trash(removals))
         return total([*removals, self._remove_long_tag(rest)])
+
+    def _remove_residue(self, refusal: OSError | None) -> Removal:
+        from cache_core.residue import name_residue, remove_residue  # noqa: PLC0415 - only this wish pays for the audit
+
+        if refusal is not None:
+            return name_residue(self._root.fd, refusal, kernel=self._kernel, options=self._options)
+        return remove_residue(self._root.fd, self._trash, kernel=self._kernel, options=self._options)
 
     def _remove_all(self, names: RootNames) -> list[Removal]:
         """Remove whatever is not known to be a file of an empty cache."""
         # One of the three that comes meanwhile is a builder's; what comes under such a name and is none is read again.
-        keep = {*KEPT_NAMES}.difference(names.content).union({TAG_NAME} if self._long_tag else ())
+        keep = {*KEPT_NAMES}.difference(names.content)
+        keep.update((TAG_NAME,) if self._long_tag else (), (LOCK_NAME,) if self._long_lock else ())
         self._keep = frozenset(keep)
         self._trash.take_contents(keep, self._stopped)
         if self._trash.name is not None:
@@ -196,6 +232,33 @@ class Job:
         how = going_on(total(done), self._options)
         done.append(remove_contents(self._root.fd, keep=keep, kernel=self._kernel, options=how))
         return done
+
+    def _holds_lock(self) -> bool:
+        """Whether what has the name of the lock is what we hold, as far as it can be told."""
+        if not self._locks:
+            return False
+        try:
+            named = self._kernel.lstat(LOCK_NAME, dir_fd=self._root.fd)
+            ours = self._kernel.fstat(self._locks[0].fd)
+        except OSError:
+            return True
+        return (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino)
+
+    def _renew_lock(self, removals: list[Removal]) -> Removal:
+        """Have what is in the lock go: only now, for on a full disk there was no room for another one before."""
+        if not self._long_lock or any(one.cancelled for one in removals):
+            return nothing_but()
+        from cache_core.renewal import renew  # noqa: PLC0415 - nobody's lock is so long
+
+        try:
+            status = self._kernel.fstat(self._locks[0].fd)
+            self._locks.append(renew(self._root.fd, self._kernel))
+        except OSError as error:
+            return nothing_but(self._aftermath.left(LOCK_NAME, error))
+        if self._options.removed is not None:
+            self._options.removed(LOCK_NAME)
+        freed = status.st_blocks * BLOCK_BYTES if self._options.measure and status.st_nlink == 1 else 0
+        return Removal(1, 0, freed, 0, (), cancelled=False)
 
     def _remove_trash(self, removals: list[Removal]) -> Removal:
         """Remove the trash itself. When that is refused and nothing in it is to blame, it is named."""

@@ -77,6 +77,22 @@ def remove_residue(root_fd: int, trash: Trash, *, kernel: Kernel = REAL, options
     return total([removal, nothing_but(*_unnamed(root_fd, residue, removal, kernel))])
 
 
+def name_residue(root_fd: int, refusal: OSError, *, kernel: Kernel = REAL, options: Options = DEFAULT) -> Removal:
+    """Name all residue as left, where it is known beforehand that none can go. Cost: one audit.
+
+    Args:
+        root_fd: The cache's root.
+        refusal: Why nothing can go.
+        kernel: Where the calls go.
+        options: Asked whether to stop.
+    """
+    found = audit_open(root_fd, ".", kernel=kernel, cancelled=options.cancelled)
+    number = refusal.errno or errno.EIO
+    reason = explain(kernel, os.geteuid(), root_fd, ".", number)
+    left = [Left(item.path, errno_name(number), reason) for item in found.residue]
+    return total([nothing_but(*found.unreadable, *left, cancelled=found.cancelled)])
+
+
 def _in_turn(found: AuditReport) -> list[Residue]:
     # Pointers before what they name: when we are killed in between, that is still there to tell of them. Trash last:
     # what can be moved there is.

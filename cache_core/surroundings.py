@@ -4,9 +4,11 @@ They belong to the process, not to the cache, so they are looked up with the rea
 device and inode number with the cache's root: a symbolic link, a bind mount or `..` in the path changes nothing.
 
 Guarantees: refuses `/`, the home directory of the environment and that of the user, and every directory that
-contains one of these or the working directory; when the system does not let us find out, nothing is cleaned. Not
-guaranteed: the working directories of other processes. Above a directory that we may not search, where no walk leads,
-the names of the path tell what contains it; what a symbolic link behind such a directory leads to is not known.
+contains one of these; and one that is or contains the working directory, unless it is tagged as a cache: somebody said
+what it is, and where we stand in it is an entry like any other. When the system does not let us find out, nothing is
+cleaned. Not guaranteed: the working directories of other processes. Above a directory that we may not search, where no
+walk leads, the names of the path tell what contains it; what a symbolic link behind such a directory leads to is not
+known.
 Cost: some ten calls per level of the working directory's path; a caller that cleans often keeps the value.
 """
 
@@ -18,12 +20,13 @@ import pwd
 
 from cache_core.errors import RefusedRootError, SurroundingsError
 from cache_core.kernel import REAL, let_go
+from cache_core.layout import TAG_NAME
 from cache_core.mounts import mounts_below
 from cache_core.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cache_core.kernel import Kernel
 
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 _NOT_THERE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG))
 # There, perhaps: a directory that we may not search, a file server that does not answer.
 _OUT_OF_REACH = frozenset((errno.EACCES, errno.EPERM, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN))
+
+# What a directory is, by device and inode number.
+_NONE: Mapping[tuple[int, int], str] = {}
 
 _LOOK = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -42,10 +48,12 @@ class Surroundings:
     Attributes:
         refused: What each is, by device and inode number.
         sandbox: Whether nothing can be mounted in the caches that are cleaned; then nobody looks.
+        refused_untagged: Those that must survive when nothing says that they are caches, likewise.
     """
 
     refused: Mapping[tuple[int, int], str]
     sandbox: bool = False
+    refused_untagged: Mapping[tuple[int, int], str] = _NONE
 
     @classmethod
     def of_process(cls, kernel: Kernel = REAL) -> Surroundings:
@@ -55,16 +63,19 @@ class Surroundings:
             SurroundingsError: The system does not let us.
         """
         refused: dict[tuple[int, int], str] = {}
+        refused_untagged: dict[tuple[int, int], str] = {}
         place = "/"
         try:
-            for place, what in (*((home, "the home directory") for home in _homes()), (".", "the working directory")):
-                _note_upwards(kernel, place, what, refused)
+            for place in _homes():
+                _note_upwards(kernel, place, "the home directory", refused)
+            place = "."
+            _note_upwards(kernel, place, "the working directory", refused_untagged)
             place = "/"
             root = kernel.stat(place)
         except OSError as error:
             raise SurroundingsError(place, error) from error
         refused[root.st_dev, root.st_ino] = "is the root of the file system"
-        return cls(refused)
+        return cls(refused, refused_untagged=refused_untagged)
 
     def require_harmless(self, path: str, status: os.stat_result) -> None:
         """Refuse a cache root that is, or contains, what must survive.
@@ -75,6 +86,18 @@ class Surroundings:
         problem = self.refused.get((status.st_dev, status.st_ino))
         if problem is not None:
             raise RefusedRootError(path, f"{problem}, which is never cleaned", "give the cache's own directory")
+
+    def require_tag(self, path: str, status: os.stat_result, is_tagged: Callable[[], bool]) -> None:
+        """Refuse a cache root that is, or contains, what must survive unless it is tagged; only then that is asked.
+
+        Raises:
+            RefusedRootError: It does, and is not tagged.
+        """
+        problem = self.refused_untagged.get((status.st_dev, status.st_ino))
+        if problem is not None and not is_tagged():
+            raise RefusedRootError(
+                path, f"{problem}, which is never cleaned without a valid {TAG_NAME}", "give the cache's own directory"
+            )
 
     def mounts_below(self, root_fd: int) -> list[str]:
         """The paths below a directory that something is mounted on; empty where nobody can tell."""

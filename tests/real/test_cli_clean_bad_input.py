@@ -315,3 +315,9 @@ def test_a_read_only_file_system(tmp_path):
     told = run("clean", cache, prefix=bound)
     assert "the file system is read-only (EROFS)" in told.stdout
     assert told.stdout.splitlines()[-1].startswith("cache is NOT empty: 1 path left; removed 0 files ")
+    none = run("clean", cache, "--residue-only", prefix=bound)
+    assert (none.returncode, none.stdout.split(";")[0]) == (0, "no residue is left")
+    (cache / ".tmpfoo").mkdir()
+    some = run("clean", cache, "--residue-only", prefix=bound)
+    assert some.returncode == 1
+    assert "left: .tmpfoo: the file system is read-only (EROFS)" in some.stdout

@@ -102,7 +102,10 @@ def test_a_wait_for_a_lock_is_interrupted(cache):
     with open(cache / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         process = subprocess.Popen(
-            [*PROGRAM, "clean", str(cache), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*PROGRAM, "clean", str(cache), "--json", "--timeout", "1h"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         assert "waiting for " in process.stderr.readline()
         process.send_signal(signal.SIGINT)

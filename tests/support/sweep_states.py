@@ -112,6 +112,12 @@ def long_tag(make):
     make.file("loose")
 
 
+def long_lock(make):
+    """A lock that an empty cache cannot have, and that we hold: what is in it goes, with nobody getting another one."""
+    make.file(".lock", bytes(5000))
+    entries_without_lock(make)
+
+
 def untagged(make):
     make.tagged = False
     make.link("CACHEDIR.TAG", "../outside/plain")
@@ -178,8 +184,8 @@ STATES = {
     make.__name__.replace("_", "-"): make
     for make in (
         nothing, entries, partial_tree, shut_directories, shut_root, read_only_root, read_only_top, lock_is_a_link,
-        lock_is_a_directory, lock_is_a_fifo, lock_is_shut, long_tag, untagged, ways_out, deep_chains, many_names,
-        trash_left, temporary_names,
+        lock_is_a_directory, lock_is_a_fifo, lock_is_shut, long_tag, long_lock, untagged, ways_out, deep_chains,
+        many_names, trash_left, temporary_names,
     )
 }  # fmt: skip
 

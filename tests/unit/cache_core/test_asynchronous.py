@@ -9,6 +9,7 @@ import sys
 import threading
 
 import anyio
+import anyio.to_thread
 import pytest
 
 import cache_core
@@ -16,6 +17,9 @@ from cache_core import clean
 from cache_core.layout import TRASH_PREFIX
 
 pytestmark = pytest.mark.anyio
+
+# Generous: it is there to end a test that waits for ever.
+LIMIT_SECONDS = 30
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -70,6 +74,30 @@ async def test_whoever_is_waited_for_is_told_in_the_event_loop(cache):
 
     assert (await clean(str(cache), on_wait=on_wait)).lock == "exclusive"
     assert told == [(threading.get_ident(), [os.getpid()])]
+
+
+async def test_however_many_wait_the_program_has_its_threads(cache):
+    """Whoever holds the lock may need one to give it up."""
+    limiter = anyio.to_thread.current_default_thread_limiter()
+    tokens, limiter.total_tokens = limiter.total_tokens, 2
+    lock = cache_core.lock_cache(str(cache), shared=True)
+    waiting = [anyio.Event() for _ in range(5)]
+    reports = []
+
+    async def wait(event):
+        reports.append(await clean(str(cache), on_wait=lambda _: event.set()))
+
+    try:
+        with anyio.fail_after(LIMIT_SECONDS):
+            async with anyio.create_task_group() as group:
+                for event in waiting:
+                    group.start_soon(wait, event)
+                for event in waiting:
+                    await event.wait()
+                await anyio.to_thread.run_sync(lock.release)
+    finally:
+        limiter.total_tokens = tokens
+    assert [report.lock for report in reports] == ["exclusive"] * 5
 
 
 async def test_cancelled_while_removing_says_what_it_did(cache, monkeypatch):

@@ -190,12 +190,12 @@ def test_cancelled_before_the_thread_begins(cache, working, monkeypatch):
     begin = threading.Event()
     real = anyio.to_thread.run_sync
 
-    async def late(function):
+    async def late(function, **options):
         def wait_and_call():
             begin.wait(10)
             function()
 
-        await real(wait_and_call)
+        await real(wait_and_call, **options)
 
     monkeypatch.setattr("anyio.to_thread.run_sync", late)
 

@@ -30,6 +30,7 @@ VARIANTS = {
     "shut root": {},
     "read-only root": {},
     "lock is a directory": {},
+    "long lock": {},
     "no lock yet": {},
     "by steps": {},
 }
@@ -77,7 +78,7 @@ def make(root, variant):
         (root / ".lock").mkdir()
         (root / ".lock" / "file").touch()
     elif variant != "no lock yet":
-        (root / ".lock").touch()
+        (root / ".lock").write_bytes(b"x" * (5000 if variant == "long lock" else 0))
     root.chmod({"shut root": 0o000, "read-only root": 0o500}.get(variant, 0o755))
 
 

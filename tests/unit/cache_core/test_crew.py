@@ -7,6 +7,8 @@ import os
 import resource
 import signal
 import threading
+import time
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -280,6 +282,32 @@ def test_a_worker_that_somebody_stopped_does_not_hold_us_up(cache, watching, for
 
     report = clean_sync(str(cache), crew=Forked(2), kernel=Doing(watching(), stop), cancelled=cancelled)
     assert report.cancelled
+    assert_no_children()
+    assert clean_sync(str(cache)).empty
+
+
+@pytest.mark.parametrize("raising", [False, True])
+def test_a_worker_that_somebody_stopped_goes_on(cache, watching, forks, raising):
+    fill(cache)
+    stopped = []
+
+    def stop(name):
+        if name == "unlink" and not stopped:
+            stopped.append(name)
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    end = time.monotonic() + LIMIT_SECONDS
+
+    def progress(now):
+        if raising and state(forks[0]) == "T":
+            raise ZeroDivisionError
+        if time.monotonic() > end:
+            os.kill(forks[0], signal.SIGKILL)
+            raise AssertionError("it waits for a worker that is stopped")
+
+    with pytest.raises(ZeroDivisionError) if raising else nullcontext():
+        assert clean_sync(str(cache), crew=Forked(2), kernel=Doing(watching(), stop), progress=progress).empty
+    assert len(forks) == 1
     assert_no_children()
     assert clean_sync(str(cache)).empty
 

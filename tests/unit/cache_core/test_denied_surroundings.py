@@ -1,9 +1,10 @@
-"""A working directory or home below a directory that we may not search is not cleaned either."""
+"""An untagged working directory or a home below a directory that we may not search is not cleaned either."""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 
 import pytest
 
@@ -25,12 +26,13 @@ def below(cache):
 @pytest.mark.parametrize("options", [{}, {"residue_only": True}, {"untagged": True, "force": True}])
 def test_the_working_directory(cache, below, monkeypatch, mode, options):
     monkeypatch.setenv("HOME", "/")
+    (cache / "CACHEDIR.TAG").unlink()
     monkeypatch.chdir(below)
     (cache / "p").chmod(mode)
-    with pytest.raises(RefusedRootError, match="contains the working directory"):
-        clean_sync(str(cache), **options)
-    with pytest.raises(RefusedRootError, match="contains the working directory"):
-        clean_sync(str(cache / "p"), **options)
+    for path in (cache, cache / "p"):
+        with pytest.raises(RefusedRootError, match="contains the working directory"):
+            clean_sync(str(path), **options)
+    assert stat.S_IMODE((cache / "p").stat().st_mode) == mode
 
 
 @pytest.mark.parametrize("through", ["path", "link", "link in the cache"])
