@@ -45,7 +45,7 @@ class Removal:
         files_removed: Entries that were no directories.
         directories_removed: Directories.
         bytes_freed: Blocks of files whose last link went; 0 unless measured.
-        permissions_repaired: Directories that were given bits their owner lacked.
+        permissions_repaired: Directories with something in them that were given bits their owner lacked.
         left: What stayed, by path.
         cancelled: Whether the caller stopped it.
     """
@@ -92,7 +92,7 @@ class Options:
             none. For tops that are in a cache, not in somebody else's tree. Callbacks are told the path there.
         mark: A part of the names that these get, for one of several who work below the same top.
         provisional: Whether somebody looks at the same tree afterwards: what stays is not named, and a directory that
-            was given bits counts only when it goes.
+            was given bits counts only when all that was in it has gone.
     """
 
     measure: bool = False

@@ -199,6 +199,8 @@ class _Walk:
         skip = level.skip
         part = skip if isinstance(skip, Part) else None
         while batch := self._next_batch(level, listing):
+            if level.old_mode is not None:
+                self._acts.count_repair(level)
             names = self._unlink_batch(level, fd, batch if part is None else part.of(batch))
             met += names
             level.seen += names
@@ -319,8 +321,6 @@ class _Walk:
         self._trail.enter(name, fd)
         if len(self._levels) == 1:
             level.old_mode = level.old_mode or self._lift.old_mode(name)
-        if level.old_mode is not None:
-            self._acts.count_repair(level)
         self._levels.append(level)
         # At once, and not at the next turn: there is one of these for each directory.
         self._list(level)
@@ -411,10 +411,12 @@ class _Walk:
         number = self._acts.rmdir(parent_fd, name)
         while number == errno.EACCES and self._acts.repair(parent, parent_fd):
             number = self._acts.rmdir(parent_fd, name)
+        full = number in (errno.ENOTEMPTY, errno.EEXIST)
+        if not full and level.error is None:
+            self._acts.count_emptied(level)
         if number == 0:
-            self._acts.count_gone(level)
             return
-        refilled = number in (errno.ENOTEMPTY, errno.EEXIST) and level.error is None
+        refilled = full and level.error is None
         if refilled and level.tries < self._options.rescans and not level.endless:
             level.tries += 1
             parent.refilled = level
