@@ -1,8 +1,10 @@
 """The part of a cleaning that changes something: lock, move aside, remove, read again.
 
 Guarantees: nothing is removed before the lock is held, or known not to be had; from the first removal on the fence
-stands, where there is one. What is to go is detached first (`trash`), then removed, by several at once where there is
-a crew (`crew`), and looked at once more by us alone. Cost: some twenty calls besides the removal.
+stands, where there is one. With `residue_only` the cache is read before: behind it the kernel walks up at each open, so
+a chain of n directories costs n * n. Given up by that: a bug of the audit, which opens for reading only, has no fence.
+What is to go is detached first (`trash`), then removed, by several at once where there is a crew (`crew`), and looked
+at once more by us alone. Cost: some twenty calls besides the removal.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from cache_core.values import dataclass, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cache_core.audit_report import AuditReport
     from cache_core.crew import Crew
     from cache_core.fence import Fence
     from cache_core.kernel import Kernel
@@ -67,6 +70,7 @@ class Job:
         self._aftermath = Aftermath(root, wish.kernel, wish.fence)
         self._trash = Trash(root.fd, wish.kernel, wish.surroundings, usable=root.name != "..")
         self._fenced = False
+        self._found: AuditReport | None = None  # by the audit, where only residue is to go
         self._no_locks: list[Removal] = []  # of what stood where the lock belongs
         self._lock_errno: int | None = None  # why there is none
         self._long_tag = False  # a valid tag that an empty cache cannot have
@@ -77,6 +81,8 @@ class Job:
         lock = None
         try:
             lock, state = (None, LOCK_IGNORED) if self._wish.force else self._lock(wait)
+            if self._wish.residue_only and not self._is_read_only:
+                self._found = self._read()
             # Behind a fence there is no second root to turn to: what was replaced is said in the report.
             if self._moved() and not self._fenced:
                 return None
@@ -92,6 +98,15 @@ class Job:
             self._trash.close()
             if lock is not None:
                 lock.release()
+
+    @property
+    def _is_read_only(self) -> bool:
+        return self._lock_errno == errno.EROFS
+
+    def _read(self) -> AuditReport:
+        from cache_core.auditing import audit_open  # noqa: PLC0415 - only this wish pays for the audit
+
+        return audit_open(self._root.fd, ".", kernel=self._kernel, cancelled=self._options.cancelled)
 
     def _enclose(self) -> None:
         if not self._fenced:
@@ -161,14 +176,16 @@ class Job:
         return None, LOCK_UNAVAILABLE
 
     def _remove(self) -> Removal:
-        if self._lock_errno == errno.EROFS:
+        if self._is_read_only:
             # Nothing can go; a million refusals would say no more than one.
             refused = OSError(errno.EROFS, os.strerror(errno.EROFS))
             return total([*self._no_locks, nothing_but(self._aftermath.left(".", refused))])
-        if self._wish.residue_only:
-            from cache_core.residue import remove_residue  # noqa: PLC0415 - only this wish pays for the audit
+        if self._found is not None:
+            from cache_core.residue import remove_residue  # noqa: PLC0415 - only this wish pays for it
 
-            removal = remove_residue(self._root.fd, self._trash, kernel=self._kernel, options=self._options)
+            removal = remove_residue(
+                self._root.fd, self._found, self._trash, kernel=self._kernel, options=self._options
+            )
             return total([*self._no_locks, removal])
         names = judge(self._root.fd, kernel=self._kernel)
         self._long_tag = TAG_NAME in names.content and self._is_tagged()

@@ -13,7 +13,8 @@ Under the exclusive lock of the cache every temporary name is stale, for whoever
 Without it (forced, not to be had, or builds that take none, such as pip's and those of uv before it had the lock) the
 same is removed, and a build at work may lose what it is making: it fails or, where it does not notice, publishes
 something incomplete. What was published before is safe in any case.
-Cost: two audits (one when there is nothing), and the removal.
+The first audit is the caller's: one that has a fence makes it before that stands (`job`).
+Cost: an audit when something was found, and the removal.
 """
 
 from __future__ import annotations
@@ -45,16 +46,18 @@ _TURNS = {"dangling": 0, "trash": 2}
 _APPEARED = "appeared while residue was removed: still in use"
 
 
-def remove_residue(root_fd: int, trash: Trash, *, kernel: Kernel = REAL, options: Options = DEFAULT) -> Removal:
+def remove_residue(
+    root_fd: int, found: AuditReport, trash: Trash, *, kernel: Kernel = REAL, options: Options = DEFAULT
+) -> Removal:
     """Remove the residue in a cache.
 
     Args:
         root_fd: The cache's root.
+        found: What an audit of it has found, the cancellation heeded.
         trash: Where directories are moved before they are removed.
         kernel: Where the calls go.
         options: How to remove; whom to tell of what, as if it were one removal below the root.
     """
-    found = audit_open(root_fd, ".", kernel=kernel, cancelled=options.cancelled)
     opener = Opener(kernel, root_fd)
     items = _in_turn(found)
     residue = [item.path for item in items]

@@ -64,6 +64,44 @@ def test_behind_a_fence_no_level_of_a_chain_is_opened_twice(cache, watching):
     assert opened == 500 - 500 // DEPTH
 
 
+def test_residue_that_lies_deep_is_read_before_the_fence_stands(cache, watching):
+    (cache / "archive-v0" / ".tmpx").mkdir(parents=True)
+    dig(cache / "archive-v0" / ".tmpx", 500)
+    kernel = watching()
+    before = []
+
+    class Telling(Behind):
+        def enter(self, root_fd, parent_fd, name):
+            before.append(len(kernel.calls))
+            return True
+
+    report = clean_sync(str(cache), residue_only=True, kernel=kernel, fence=Telling())
+    assert (report.succeeded, report.directories_removed) == (True, 501)
+    (start,) = before
+    changing = {"mkdir", "rename", "unlink", "rmdir", "fchmod", "chmod_descriptor"}
+    assert not changing & {name for name, _ in kernel.calls[:start]}
+    opened = [arguments[0] for name, arguments in kernel.calls[start:] if name == "openat2"]
+    assert {path.count("/") for path in opened} == {0}
+
+
+def test_residue_of_a_root_that_is_replaced_while_it_is_read(cache, place, watching):
+    """Nothing is removed yet: what has the path by then is cleaned."""
+    for root in (cache, place / "other"):
+        (root / ".tmpx").mkdir(parents=True)
+    replaced = []
+
+    def before(name, arguments):
+        if name == "openat2" and arguments[0] == ".tmpx" and not replaced:
+            replaced.append(1)
+            os.rename(cache, place / "moved")
+            os.rename(place / "other", cache)
+
+    report = clean_sync(str(cache), residue_only=True, untagged=True, kernel=watching(before=before), fence=Behind())
+    assert (report.succeeded, report.directories_removed) == (True, 1)
+    assert (place / "moved" / ".tmpx").exists()
+    assert not (cache / ".tmpx").exists()
+
+
 def test_without_a_fence_nothing_is_moved_up(cache, watching):
     dig(cache, 100)
     kernel = watching()

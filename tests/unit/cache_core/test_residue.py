@@ -293,7 +293,7 @@ def test_what_was_not_listed_to_its_end_is_named_and_nothing_in_it_judged(cache)
     fd = os.open(cache, os.O_RDONLY)
     try:
         report = audit_open(fd, ".", kernel=Failing())
-        removal = remove_residue(fd, Trash(fd, REAL, NOWHERE), kernel=Failing())
+        removal = remove_residue(fd, report, Trash(fd, REAL, NOWHERE), kernel=Failing())
     finally:
         os.close(fd)
     assert [item.path for item in report.residue] == [".tmpc"]
@@ -440,7 +440,7 @@ def test_what_goes_is_told_as_by_one_removal(cache):
     options = Options(removed=removed.append, mended=mended.append, progress=seen.append)
     fd = os.open(cache, os.O_RDONLY)
     try:
-        removal = remove_residue(fd, Trash(fd, REAL, NOWHERE), options=options)
+        removal = remove_residue(fd, audit_open(fd, "."), Trash(fd, REAL, NOWHERE), options=options)
     finally:
         os.close(fd)
     assert sorted(removed) == [
