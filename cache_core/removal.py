@@ -296,12 +296,8 @@ class _Walk:
             level.go_on_from(parent.refilled)
             parent.refilled = None
         parent_fd = self._trail.current()
-        if len(self._levels) > self._depth and self._waiting < _WAITING_MAX:
-            aside = self._lift.move(name, parent_fd, len(self._levels), lambda: self._acts.repair(parent, parent_fd))
-            if aside is not None:
-                self._levels[0].waiting.append(aside)
-                self._waiting += 1
-                return
+        if len(self._levels) > self._depth and self._is_moved_up(parent, parent_fd, name):
+            return
         try:
             fd = self._opener.open(name, parent_fd)
         except FileNotFoundError:
@@ -324,6 +320,21 @@ class _Walk:
         self._levels.append(level)
         # At once, and not at the next turn: there is one of these for each directory.
         self._list(level)
+
+    def _is_moved_up(self, parent: Level, parent_fd: int, name: str) -> bool:
+        """Whether nothing is to be done about a directory that lies deep: not here, or not by us."""
+        if self._waiting >= _WAITING_MAX:
+            return False
+        aside = self._lift.move(name, parent_fd, len(self._levels), lambda: self._acts.repair(parent, parent_fd))
+        if aside is not None:
+            self._levels[0].waiting.append(aside)
+            self._waiting += 1
+        elif self._lift.refused and self._options.provisional:
+            # Whoever looks afterwards has another top, to which it can be moved.
+            self._acts.stays(parent, name)
+        else:
+            return False
+        return True
 
     def _enter_shut(
         self, parent: Level, parent_fd: int, name: str, error: OSError

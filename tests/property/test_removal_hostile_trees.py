@@ -11,15 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cache_core.crew import ALONE, remove_unit, work_off
+from cache_core.crew import ALONE
 from cache_core.kernel import REAL
-from cache_core.outcome import Options, Removal, total
-from cache_core.pinned import Opener
+from cache_core.outcome import Options, total
 from cache_core.removal import remove_contents, remove_tree
-from cache_core.units import divide
 from scenarios.states.hostile_trees import HostileTree, hostile_trees
 from scenarios.states.place import CACHE, Place
 from simulator.torture import neighbours
+from tests.support.crews import InTurn
 
 
 class Refusing:
@@ -89,28 +88,6 @@ def opened(path):
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     yield fd
     os.close(fd)
-
-
-class InTurn:
-    """A crew whose workers work one after the other, in this process."""
-
-    def __init__(self, wanted):
-        self._wanted = wanted
-
-    def help(self, root_fd, keep, *, kernel, options):
-        opener = Opener(kernel, root_fd)
-        units = divide(opener, root_fd, keep, kernel=kernel, workers=2, wanted=self._wanted)
-        noted = (0, 0, 0, 0)
-
-        def note(*numbers):
-            nonlocal noted
-            noted = numbers
-
-        def remove(unit, how):
-            return remove_unit(unit, root_fd, keep, opener, kernel=kernel, options=how)
-
-        work_off(lambda: units.pop(0) if units else None, remove, options, note, lambda: False)
-        return Removal(*noted, (), False)
 
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -11,7 +11,9 @@ from cache_core import clean_sync, remove_contents
 from cache_core.job import _DEPTH_BEHIND_A_FENCE as DEPTH
 from cache_core.layout import TRASH_PREFIX
 from cache_core.outcome import Options
+from cache_core.removal import remove_entries
 from cache_core.trail import HELD_MAX
+from tests.support.crews import InTurn
 
 
 class Behind:
@@ -174,6 +176,33 @@ def test_a_chain_that_keeps_us_out_goes_and_costs_what_another_does(cache, watch
     moves = [arguments for name, arguments in kernel.calls if name == "rename" and "-deep-" in arguments[1]]
     # Each is tried again when its mode is in the way, and when that of its directory is.
     assert 200 // DEPTH <= len(moves) <= 3 * (200 // DEPTH)
+
+
+def test_a_worker_whose_top_is_shut_leaves_what_is_deep_to_the_last_look(cache, watching):
+    """It may not repair that one, and each level would be tried, and walked up from, in vain."""
+    archive = cache / "archive-v0"
+    for number in range(100):
+        (archive / f"{number}").mkdir(parents=True)
+    dig(archive / "0", 500)
+    archive.chmod(0o555)
+    kernel = watching()
+    report = clean_sync(str(cache), kernel=kernel, fence=Behind(), crew=InTurn(64))
+    assert (report.empty, report.directories_removed, report.permissions_repaired) == (True, 601, 1)
+    moves = [arguments for name, arguments in kernel.calls if name == "rename" and "-deep-" in arguments[1]]
+    assert len(moves) <= 2 + 500 // DEPTH
+    assert deepest(kernel) <= 2
+
+
+def test_where_the_top_itself_refuses_it_is_asked_once(place, watching):
+    (place / "top" / "tree").mkdir(parents=True)
+    dig(place / "top" / "tree", 100)
+    (place / "top").chmod(0o500)
+    fd = os.open(place / "top", os.O_RDONLY)
+    kernel = watching()
+    removal = remove_entries(("tree",), dir_fd=fd, kernel=kernel, options=Options(depth=DEPTH))
+    os.close(fd)
+    assert (removal.directories_removed, [left.path for left in removal.left]) == (100, ["tree"])
+    assert sum(name == "rename" for name, _ in kernel.calls) == 1
 
 
 def test_what_was_given_bits_to_be_moved_and_stays_gets_its_mode_back(cache, watching):
