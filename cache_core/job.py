@@ -87,7 +87,7 @@ class Job:
             if self._moved() and not self._fenced:
                 return None
             self._enclose()
-            if self._fenced and not self._trash.mounted:
+            if self._fenced:
                 self._options = replace(self._options, depth=_DEPTH_BEHIND_A_FENCE)
             removal = self._remove()
             self._trash.end()
@@ -146,7 +146,7 @@ class Job:
             # A tag that was to go last may be gone: what came then is told, and the root tagged again.
             if self._keep is None or self._long_tag or removal.cancelled or not self._aftermath.appeared(left):
                 return removal, left, empty
-            how = going_on(removal, self._options)
+            how = self._in_root(removal)
             late = remove_contents(self._root.fd, keep=self._keep, kernel=self._kernel, options=how)
             removal = total([removal, late])
         left, empty = self._aftermath.read_again(removal, whole=whole, tag_last=self._long_tag)
@@ -206,11 +206,16 @@ class Job:
         done = [nothing_but(*(self._aftermath.left(name, error) for name, error in names.unknown.items()))]
         done += self._trash.empty(self._wish.crew, self._options)
         # Others do what they can. What they did not do, and what only the whole shows, is found by one more look.
-        how = going_on(total(done), self._options)
+        how = self._in_root(total(done))
         done.append(self._wish.crew.help(self._root.fd, keep, kernel=self._kernel, options=how))
-        how = going_on(total(done), self._options)
+        how = self._in_root(total(done))
         done.append(remove_contents(self._root.fd, keep=keep, kernel=self._kernel, options=how))
         return done
+
+    def _in_root(self, done: Removal) -> Options:
+        """Options for a removal in the root: what something is mounted in is there, and nowhere else."""
+        how = going_on(done, self._options)
+        return replace(how, held=self._trash.held) if how.depth else how
 
     def _remove_trash(self, removals: list[Removal]) -> Removal:
         """Remove the trash itself. When that is refused and nothing in it is to blame, it is named."""

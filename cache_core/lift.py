@@ -3,7 +3,7 @@
 Behind a fence the kernel walks up at each call, from where it is made to the root of the cache: removing a chain of n
 directories would cost n * n. So the walk gives a directory that lies deeper than `Options.depth` a name in the top.
 
-Guarantees: moves within the tree only, by descriptors, directories that are no mount points. One that its mode keeps
+Guarantees: moves within the tree only, by descriptors, directories that nothing is mounted in. One that its mode keeps
 from being moved is given the bits first, and its mode back if it is not removed after all. Bounded by what the walk may
 remember; what cannot be moved is entered where it is. A top whose own mode, or owner, refuses is asked once.
 Not guaranteed: that nobody sees it under the name that it has then.

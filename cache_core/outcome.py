@@ -90,6 +90,7 @@ class Options:
         mended: Told the path of each directory that was given bits, likewise.
         depth: Directories that lie deeper than this below the top are moved up to it before they are removed; 0 moves
             none. For tops that are in a cache, not in somebody else's tree. Callbacks are told the path there.
+        held: Paths below the top, of directories that something is mounted in: those are never moved up.
         mark: A part of the names that these get, for one of several who work below the same top.
         provisional: Whether somebody looks at the same tree afterwards: what stays is not named, and a directory that
             was given bits counts only when all that was in it has gone.
@@ -103,6 +104,7 @@ class Options:
     mended: Callable[[str], None] | None = None
     provisional: bool = False
     depth: int = 0
+    held: frozenset[str] = frozenset()
     mark: str = ""
 
 

@@ -323,7 +323,8 @@ class _Walk:
 
     def _is_moved_up(self, parent: Level, parent_fd: int, name: str) -> bool:
         """Whether nothing is to be done about a directory that lies deep: not here, or not by us."""
-        if self._waiting >= _WAITING_MAX:
+        held = self._options.held
+        if self._waiting >= _WAITING_MAX or (held and self._trail.path(name) in held):
             return False
         aside = self._lift.move(name, parent_fd, len(self._levels), lambda: self._acts.repair(parent, parent_fd))
         if aside is not None:

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from cache_core import clean_sync, remove_contents
+from cache_core.crew import ALONE
 from cache_core.job import _DEPTH_BEHIND_A_FENCE as DEPTH
 from cache_core.layout import TRASH_PREFIX
 from cache_core.outcome import Options
@@ -102,6 +103,55 @@ def test_residue_of_a_root_that_is_replaced_while_it_is_read(cache, place, watch
     assert (report.succeeded, report.directories_removed) == (True, 1)
     assert (place / "moved" / ".tmpx").exists()
     assert not (cache / ".tmpx").exists()
+
+
+def mount(monkeypatch, path):
+    """Have the list of mounts name one."""
+    directory, _, name = path.rpartition("/")
+    monkeypatch.setattr("cache_core.surroundings.mounts_below", lambda _kernel, _fd: {directory: {name}})
+
+
+@pytest.mark.parametrize("crew", [ALONE, InTurn(2)], ids=["alone", "crew"])
+def test_a_mount_elsewhere_is_no_reason_to_leave_a_chain_where_it_is(cache, watching, monkeypatch, crew):
+    for bucket in ("a", "b"):
+        (cache / bucket / "point").mkdir(parents=True)
+        (cache / bucket / "long").mkdir()
+        dig(cache / bucket / "long", 300)
+    mount(monkeypatch, "a/point")
+    kernel = watching()
+    report = clean_sync(str(cache), kernel=kernel, fence=Behind(), crew=crew)
+    assert (report.empty, report.directories_removed) == (True, 606)
+    assert deepest(kernel) <= 2
+
+
+@pytest.mark.parametrize("crew", [ALONE, InTurn(2)], ids=["alone", "crew"])
+@pytest.mark.parametrize("above", [14, 100])
+def test_what_something_is_mounted_in_is_not_moved_up(cache, watching, monkeypatch, crew, above):
+    """The mount would move with it."""
+    for bucket in ("a", "b"):
+        (cache / bucket / "e").mkdir(parents=True)
+        dig(cache / bucket / "e", 200)
+    way = ["a", "e", *["d"] * above]
+    mount(monkeypatch, "/".join(way))
+    inodes = {os.lstat(cache / "/".join(way[:depth])).st_ino for depth in range(1, above + 3)}
+    moved = []
+
+    class Telling(watching):
+        def __getattr__(self, name):
+            call = super().__getattr__(name)
+            if name != "rename":
+                return call
+
+            def rename(source, target, **where):
+                moved.append(os.lstat(source, dir_fd=where["src_dir_fd"]).st_ino)
+                return call(source, target, **where)
+
+            return rename
+
+    report = clean_sync(str(cache), kernel=Telling(), fence=Behind(), crew=crew)
+    assert (report.empty, report.directories_removed) == (True, 404)
+    assert moved
+    assert not inodes & set(moved)
 
 
 def test_without_a_fence_nothing_is_moved_up(cache, watching):
