@@ -1,7 +1,8 @@
 """What a cleaning leaves: the root, read again; and the root itself, when it is to go.
 
 Guarantees: what is said to be left is what the cache holds when it is read, not what the removal remembers; a root that
-was to be removed and stays is tagged as a cache again. Cost: one listing, some lstat calls; four calls for the root.
+was to be removed and stays is tagged as a cache again. Cost: one listing, some calls for each
+that is left; four calls for the root.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 
+from cache_core.again import split_by_presence
 from cache_core.errors import errno_name
 from cache_core.layout import IGNORE_NAME, LOCK_NAME, TAG_NAME, judge, mark
 from cache_core.outcome import Left
@@ -53,6 +55,8 @@ class Aftermath:
         # A root that could not be listed stands for what is in it.
         remaining = names.unknown.keys() | names.content | ({"."} if names.content else set())
         left = [item for item in removal.left if item.path.split("/", 1)[0] in remaining]
+        left, emptied = split_by_presence(self._root.fd, left, self._kernel)
+        left += [Left(path, errno_name(errno.ENOTEMPTY), _APPEARED) for path in emptied]
         named = {item.path.split("/", 1)[0] for item in left}
         left += [self.left(name, error) for name, error in names.unknown.items() if name not in named]
         if "." not in named:

@@ -13,6 +13,8 @@ import errno
 import os
 
 from cache_core.aftermath import Aftermath
+from cache_core.again import look_again
+from cache_core.crew import ALONE
 from cache_core.errors import CacheInUseError, LockCancelledError, LockUnavailableError, NotALockError, errno_name
 from cache_core.layout import KEPT_NAMES, LOCK_NAME, TAG_NAME, is_tagged, judge
 from cache_core.locks import lock_cache
@@ -25,6 +27,8 @@ from cache_core.values import dataclass, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from cache_core.audit_report import AuditReport
     from cache_core.crew import Crew
     from cache_core.fence import Fence
@@ -146,9 +150,7 @@ class Job:
             # A tag that was to go last may be gone: what came then is told, and the root tagged again.
             if self._keep is None or self._long_tag or removal.cancelled or not self._aftermath.appeared(left):
                 return removal, left, empty
-            how = self._in_root(removal)
-            late = remove_contents(self._root.fd, keep=self._keep, kernel=self._kernel, options=how)
-            removal = total([removal, late])
+            removal = total([removal, self._look(self._keep, removal)])
         left, empty = self._aftermath.read_again(removal, whole=whole, tag_last=self._long_tag)
         return removal, left, empty
 
@@ -189,13 +191,13 @@ class Job:
             return total([*self._no_locks, removal])
         names = judge(self._root.fd, kernel=self._kernel)
         self._long_tag = TAG_NAME in names.content and self._is_tagged()
-        removals = [*self._no_locks, *self._remove_all(names)]
-        rest = removals[-1]
+        rest = self._remove_all(names)
+        removals = [*self._no_locks, rest]
         # Before the tag, which is to be the last thing.
         removals.append(self._remove_trash(removals))
         return total([*removals, self._remove_long_tag(rest)])
 
-    def _remove_all(self, names: RootNames) -> list[Removal]:
+    def _remove_all(self, names: RootNames) -> Removal:
         """Remove whatever is not known to be a file of an empty cache."""
         # One of the three that comes meanwhile is a builder's; what comes under such a name and is none is read again.
         keep = {*KEPT_NAMES}.difference(names.content).union({TAG_NAME} if self._long_tag else ())
@@ -208,9 +210,15 @@ class Job:
         # Others do what they can. What they did not do, and what only the whole shows, is found by one more look.
         how = self._in_root(total(done))
         done.append(self._wish.crew.help(self._root.fd, keep, kernel=self._kernel, options=how))
-        how = self._in_root(total(done))
-        done.append(remove_contents(self._root.fd, keep=keep, kernel=self._kernel, options=how))
-        return done
+        done.append(self._look(keep, total(done)))
+        return look_again(lambda before: self._look_at_all(keep, before), total(done))
+
+    def _look(self, keep: Collection[str], done: Removal) -> Removal:
+        return remove_contents(self._root.fd, keep=keep, kernel=self._kernel, options=self._in_root(done))
+
+    def _look_at_all(self, keep: Collection[str], done: Removal) -> Removal:
+        emptied = total(self._trash.empty(ALONE, going_on(done, self._options)))
+        return total((emptied, self._look(keep, total((done, emptied)))))
 
     def _in_root(self, done: Removal) -> Options:
         """Options for a removal in the root: what something is mounted in is there, and nowhere else."""

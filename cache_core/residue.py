@@ -22,6 +22,7 @@ from __future__ import annotations
 import errno
 import os
 
+from cache_core.again import is_there, look_again, split_by_presence
 from cache_core.auditing import audit_open
 from cache_core.below import Below
 from cache_core.crew import ALONE
@@ -70,7 +71,7 @@ def remove_residue(
         inside = Below(residue)
         not_seen = tuple(place for place in found.unreadable if inside.which(place.path) is None)
         # The last one that was begun may be gone.
-        there = [path for path in residue[:begun][-1:] if _is_there(root_fd, path, opener, kernel)]
+        there = [path for path in residue[:begun][-1:] if is_there(root_fd, path, opener, kernel)]
         if trash.name is not None:
             there.append(trash.name)
         residue = sorted({*there, *residue[begun:]})
@@ -78,6 +79,8 @@ def remove_residue(
         found = audit_open(root_fd, ".", kernel=kernel, cancelled=options.cancelled) if begun else found
         not_seen = found.unreadable
         residue = [item.path for item in _in_turn(found)]
+        # What was moved meanwhile is found by the audit where it is.
+        done = replace(done, left=tuple(split_by_presence(root_fd, done.left, kernel)[0]))
     removal = total([nothing_but(*not_seen, cancelled=found.cancelled), done])
     return total([removal, nothing_but(*_unnamed(root_fd, residue, removal, kernel))])
 
@@ -100,7 +103,8 @@ def _remove_each(
             done = total((done, _remove_one(root_fd, item, opener, trash, kernel=kernel, options=how)))
         if done.cancelled:
             return done, begun
-    return total((done, *trash.empty(ALONE, going_on(done, options)))), len(items)
+    done = total((done, *trash.empty(ALONE, going_on(done, options))))
+    return look_again(lambda before: total(trash.empty(ALONE, going_on(before, options))), done), len(items)
 
 
 def _unnamed(root_fd: int, residue: list[str], removal: Removal, kernel: Kernel) -> list[Left]:
@@ -110,24 +114,6 @@ def _unnamed(root_fd: int, residue: list[str], removal: Removal, kernel: Kernel)
     number = errno.ECANCELED if removal.cancelled else errno.ENOTEMPTY
     reason = explain(kernel, os.geteuid(), root_fd, ".", number) if removal.cancelled else _APPEARED
     return [Left(path, errno_name(number), reason) for path in residue if path not in named]
-
-
-def _is_there(root_fd: int, path: str, opener: Opener, kernel: Kernel) -> bool:
-    directory, _, name = path.rpartition("/")
-    fd = root_fd
-    try:
-        if directory:
-            fd = opener.descend(root_fd, directory.split("/"))
-        kernel.lstat(name, dir_fd=fd)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        # Something is there that cannot be looked at.
-        return True
-    finally:
-        if fd != root_fd:
-            let_go(kernel, fd)
-    return True
 
 
 def _told(options: Options, change: Callable[[str], str]) -> Options:
