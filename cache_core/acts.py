@@ -117,7 +117,7 @@ class Acts:
         return True
 
     def count_repair(self, level: Level) -> None:
-        """Once for each directory, however often it is entered."""
+        """Once for each directory that something was in, however often it is entered."""
         if level.old_mode is not None and not level.repaired:
             level.repaired = True
             if not self._options.provisional:
@@ -125,8 +125,8 @@ class Acts:
             if self._options.mended is not None:
                 self._options.mended(self._origin("/".join(self._trail.names) or "."))
 
-    def count_gone(self, level: Level) -> None:
-        """A directory that was given bits went, or what was in it did: nobody else will count it."""
+    def count_emptied(self, level: Level) -> None:
+        """What was in a directory that was given bits went, and perhaps it as well: nobody else will count it."""
         if level.repaired and self._options.provisional:
             self.repaired += 1
 

@@ -8,7 +8,7 @@ Races that remain, numbered on from `lift`, and why they do no harm:
   goes, put by somebody who may write there at the very path that was to be gone. Ours is found to be there still: it is
   tagged again, and the report says that it was replaced.
 
-Cost: one listing, some lstat calls; four calls for the root.
+Cost: one listing, some calls for each that is left; four calls for the root.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 import os
 
+from cache_core.again import split_by_presence
 from cache_core.errors import errno_name
 from cache_core.layout import IGNORE_NAME, LOCK_NAME, TAG_NAME, judge, mark
 from cache_core.outcome import Left
@@ -60,6 +61,8 @@ class Aftermath:
         # A root that could not be listed stands for what is in it.
         remaining = names.unknown.keys() | names.content | ({"."} if names.content else set())
         left = [item for item in removal.left if item.path.split("/", 1)[0] in remaining]
+        left, emptied = split_by_presence(self._root.fd, left, self._kernel)
+        left += [Left(path, errno_name(errno.ENOTEMPTY), _APPEARED) for path in emptied]
         named = {item.path.split("/", 1)[0] for item in left}
         left += [self.left(name, error) for name, error in names.unknown.items() if name not in named]
         if "." not in named:

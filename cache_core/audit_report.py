@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import stat
 
+from cache_core.below import Below
 from cache_core.errors import path_fields
 from cache_core.values import dataclass
+from cache_core.wholeness import is_shelf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +39,8 @@ class Residue:
 
     Attributes:
         path: Relative to the cache; undecodable bytes as surrogates.
-        kind: `partial-tree`, `poisoned` (the entry that a poisoned directory spoils, or that directory alone),
+        kind: `partial-tree`, `poisoned` (the entry that a poisoned directory spoils, or that directory alone; a shelf
+            that is shut),
             `dangling` (a pointer to such an entry), `temporary` or `trash`.
         files: How many entries go with it that are no directories; none of those that could not be seen.
         directories: How many directories, itself included.
@@ -49,6 +52,11 @@ class Residue:
     files: int
     directories: int
     bytes: int
+
+    @property
+    def is_shut_shelf(self) -> bool:
+        """Whether it is a bucket, or what is between that and the entries: opened, and not removed."""
+        return self.kind == "poisoned" and is_shelf(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,12 @@ class AuditReport:
     def trash(self) -> tuple[str, ...]:
         """Paths of the residue that is trash."""
         return tuple(item.path for item in self.residue if item.kind == "trash")
+
+    @property
+    def seen_in_part(self) -> frozenset[str]:
+        """Paths of the residue in which, or in parts of which, could not be looked."""
+        inside = Below(item.path for item in self.residue)
+        return frozenset(path for left in self.unreadable if (path := inside.which(left.path)) is not None)
 
     def document(self) -> dict[str, object]:
         """The fields as JSON has them."""

@@ -1,7 +1,7 @@
 """What is in a cache, what of it is residue, and whether it is empty. Changes nothing, not even a mode.
 
 Residue is what builds that failed and cleaners that were killed left behind; `wholeness` defines it by place and name:
-partial trees, poisoned directories with the entries that they are in, temporary names, trash.
+partial trees, poisoned directories with the entries that they are in or that are shelves, temporary names, trash.
 
 A directory is *poisoned* when its mode keeps its owner out. It lacks read or search, so that nobody can go on with or
 remove what is in there; in a partial tree, write as well. Elsewhere a read-only directory is a published entry.
@@ -34,7 +34,17 @@ from cache_core.reasons import explain, explain_root
 from cache_core.root import open_root
 from cache_core.surroundings import NOWHERE
 from cache_core.trail import Trail
-from cache_core.wholeness import ROOT, Place, archive_id, is_partial_tree, is_temporary, is_trash, mark_of, place_in
+from cache_core.wholeness import (
+    ROOT,
+    Place,
+    archive_id,
+    is_partial_tree,
+    is_shelf,
+    is_temporary,
+    is_trash,
+    mark_of,
+    place_in,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -356,6 +366,8 @@ class _Audit:
         # Stopped, we are somewhere else than at the root, and nothing that is found is complete.
         spoilt = [] if self._stopped else [path for path, kind in found.residue.items() if kind == "poisoned"]
         for path in spoilt:
+            if is_shelf(path):
+                continue
             try:
                 for pointer in revision_pointers(self._kernel, self._root_fd, self._opener, path):
                     found.residue[pointer] = "dangling"

@@ -190,9 +190,10 @@ def _would_do(root: Root, wish: Wish) -> CleanReport:
     found = audit_open(root.fd, root.path, kernel=wish.kernel, cancelled=options.cancelled, told=options.removed)
     files, directories, freed = found.files, found.directories - found.directories_held, found.bytes_here_only
     if wish.residue_only:
-        files = sum(item.files for item in found.residue)
-        directories = sum(item.directories for item in found.residue)
-        freed = sum(item.bytes for item in found.residue)
+        goes = [item for item in found.residue if not item.is_shut_shelf]
+        files = sum(item.files for item in goes)
+        directories = sum(item.directories for item in goes)
+        freed = sum(item.bytes for item in goes)
     return CleanReport(
         root.path,
         found.empty,

@@ -100,12 +100,19 @@ def remove_unit(
     except OSError:
         return nothing_but()
     try:
+        if options.held:
+            options = replace(options, held=_held_below("/".join(unit.names), options.held))
         if unit.below:
             return remove_entries(unit.below, dir_fd=fd, kernel=kernel, options=options)
         part = Part(unit.part, unit.parts, () if unit.names else keep)
         return remove_contents(fd, keep=part, kernel=kernel, options=options)
     finally:
         let_go(kernel, fd)
+
+
+def _held_below(directory: str, held: Collection[str]) -> frozenset[str]:
+    start = len(directory) + 1 if directory else 0
+    return frozenset(path[start:] for path in held if not directory or path.startswith(f"{directory}/"))
 
 
 def work_off(
@@ -133,7 +140,8 @@ def work_off(
             noted = met
             note(files + now.files_removed, directories + now.directories_removed, freed + now.bytes_freed, repaired)
 
-    how = Options(options.measure, tell, stop, rescans=0, provisional=True, depth=options.depth, mark=options.mark)
+    how = Options(options.measure, tell, stop, rescans=0, provisional=True)
+    how = replace(how, depth=options.depth, held=options.held, mark=options.mark)
     while not stop() and (unit := take()) is not None:
         done = remove(unit, how)
         files += done.files_removed

@@ -1,8 +1,10 @@
 """The part of a cleaning that changes something: lock, move aside, remove, read again.
 
 Guarantees: nothing is removed before the lock is held, or known not to be had; from the first removal on the fence
-stands, where there is one. What is to go is detached first (`trash`), then removed, by several at once where there is
-a crew (`crew`), and looked at once more by us alone. Cost: some twenty calls besides the removal.
+stands, where there is one. With `residue_only` the cache is read before: behind it the kernel walks up at each open, so
+a chain of n directories costs n * n. Given up by that: a bug of the audit, which opens for reading only, has no fence.
+What is to go is detached first (`trash`), then removed, by several at once where there is a crew (`crew`), and looked
+at once more by us alone. Cost: some twenty calls besides the removal.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import os
 
 from cache_core.acts import BLOCK_BYTES
 from cache_core.aftermath import Aftermath
+from cache_core.again import look_again
+from cache_core.crew import ALONE
 from cache_core.errors import CacheInUseError, LockCancelledError, LockUnavailableError, NotALockError, errno_name
 from cache_core.layout import KEPT_NAMES, LOCK_NAME, TAG_NAME, is_tagged, judge
 from cache_core.locks import lock_cache
@@ -24,6 +28,9 @@ from cache_core.values import dataclass, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from cache_core.audit_report import AuditReport
     from cache_core.crew import Crew
     from cache_core.fence import Fence
     from cache_core.holders import Holder
@@ -70,6 +77,7 @@ class Job:
         self._trash = Trash(root.fd, wish.kernel, wish.surroundings, usable=root.name != "..")
         self._fenced = False
         self._locks: list[Lock] = []  # the one that we hold, and the one that took its place
+        self._found: AuditReport | None = None  # by the audit, where only residue is to go
         self._no_locks: list[Removal] = []  # of what stood where the lock belongs
         self._lock_errno: int | None = None  # why there is none
         self._long_tag = False  # a valid tag that an empty cache cannot have
@@ -80,11 +88,13 @@ class Job:
         """Take the lock, remove, read again. None: the root was replaced meanwhile, and nothing removed."""
         try:
             state = LOCK_IGNORED if self._wish.force else self._lock(self._with_an_end(wait))
+            if self._wish.residue_only and not self._is_read_only:
+                self._found = self._read()
             # Behind a fence there is no second root to turn to: what was replaced is said in the report.
             if self._moved() and not self._fenced:
                 return None
             self._enclose()
-            if self._fenced and not self._trash.mounted:
+            if self._fenced:
                 self._options = replace(self._options, depth=_DEPTH_BEHIND_A_FENCE)
             if self._root.old_mode is not None and self._options.mended is not None:
                 self._options.mended(".")
@@ -97,6 +107,15 @@ class Job:
             self._trash.close()
             for lock in self._locks:
                 lock.release()
+
+    @property
+    def _is_read_only(self) -> bool:
+        return self._lock_errno == errno.EROFS
+
+    def _read(self) -> AuditReport:
+        from cache_core.auditing import audit_open  # noqa: PLC0415 - only this wish pays for the audit
+
+        return audit_open(self._root.fd, ".", kernel=self._kernel, cancelled=self._options.cancelled)
 
     def _enclose(self) -> None:
         if not self._fenced:
@@ -136,9 +155,7 @@ class Job:
             # A tag that was to go last may be gone: what came then is told, and the root tagged again.
             if self._keep is None or self._long_tag or removal.cancelled or not self._aftermath.appeared(left):
                 return removal, left, empty
-            how = telling(going_on(removal, self._options), self._trash.origin)
-            late = remove_contents(self._root.fd, keep=self._keep, kernel=self._kernel, options=how)
-            removal = total([removal, late])
+            removal = total([removal, self._look(self._keep, removal)])
         left, empty = self._aftermath.read_again(removal, whole=whole, tag_last=self._long_tag)
         return removal, left, empty
 
@@ -192,8 +209,8 @@ class Job:
         return CacheInUseError(self._root.path, problem, advice, error.holders)
 
     def _remove(self) -> Removal:
-        # Nothing can go; a million refusals would say no more than one.
-        refusal = OSError(errno.EROFS, os.strerror(errno.EROFS)) if self._lock_errno == errno.EROFS else None
+        # Where nothing can go, a million refusals would say no more than one.
+        refusal = OSError(errno.EROFS, os.strerror(errno.EROFS)) if self._is_read_only else None
         if self._wish.residue_only:
             return total([*self._no_locks, self._remove_residue(refusal)])
         if refusal is not None:
@@ -201,21 +218,22 @@ class Job:
         names = judge(self._root.fd, kernel=self._kernel)
         self._long_tag = TAG_NAME in names.content and self._is_tagged()
         self._long_lock = LOCK_NAME in names.content and self._holds_lock()
-        removals = [*self._no_locks, *self._remove_all(names)]
-        rest = removals[-1]
+        rest = self._remove_all(names)
+        removals = [*self._no_locks, rest]
         # Before the tag, which is to be the last thing.
         removals.append(self._renew_lock(removals))
         removals.append(self._remove_trash(removals))
         return total([*removals, self._remove_long_tag(rest)])
 
     def _remove_residue(self, refusal: OSError | None) -> Removal:
-        from cache_core.residue import name_residue, remove_residue  # noqa: PLC0415 - only this wish pays for the audit
+        from cache_core.residue import name_residue, remove_residue  # noqa: PLC0415 - only this wish pays for it
 
+        found = self._read() if self._found is None else self._found
         if refusal is not None:
-            return name_residue(self._root.fd, refusal, kernel=self._kernel, options=self._options)
-        return remove_residue(self._root.fd, self._trash, kernel=self._kernel, options=self._options)
+            return name_residue(self._root.fd, found, refusal, kernel=self._kernel)
+        return remove_residue(self._root.fd, found, self._trash, kernel=self._kernel, options=self._options)
 
-    def _remove_all(self, names: RootNames) -> list[Removal]:
+    def _remove_all(self, names: RootNames) -> Removal:
         """Remove whatever is not known to be a file of an empty cache."""
         # One of the three that comes meanwhile is a builder's; what comes under such a name and is none is read again.
         keep = {*KEPT_NAMES}.difference(names.content)
@@ -227,11 +245,22 @@ class Job:
         done = [nothing_but(*(self._aftermath.left(name, error) for name, error in names.unknown.items()))]
         done += self._trash.empty(self._wish.crew, self._options)
         # Others do what they can. What they did not do, and what only the whole shows, is found by one more look.
-        how = going_on(total(done), self._options)
+        how = self._in_root(total(done))
         done.append(self._wish.crew.help(self._root.fd, keep, kernel=self._kernel, options=how))
-        how = going_on(total(done), self._options)
-        done.append(remove_contents(self._root.fd, keep=keep, kernel=self._kernel, options=how))
-        return done
+        done.append(self._look(keep, total(done)))
+        return look_again(lambda before: self._look_at_all(keep, before), total(done))
+
+    def _look(self, keep: Collection[str], done: Removal) -> Removal:
+        return remove_contents(self._root.fd, keep=keep, kernel=self._kernel, options=self._in_root(done))
+
+    def _look_at_all(self, keep: Collection[str], done: Removal) -> Removal:
+        emptied = total(self._trash.empty(ALONE, going_on(done, self._options)))
+        return total((emptied, self._look(keep, total((done, emptied)))))
+
+    def _in_root(self, done: Removal) -> Options:
+        """Options for a removal in the root: what something is mounted in is there, and nowhere else."""
+        how = telling(going_on(done, self._options), self._trash.origin)
+        return replace(how, held=self._trash.held) if how.depth else how
 
     def _holds_lock(self) -> bool:
         """Whether what has the name of the lock is what we hold, as far as it can be told."""

@@ -3,9 +3,9 @@
 Behind a fence the kernel walks up at each call, from where it is made to the root of the cache: removing a chain of n
 directories would cost n * n. So the walk gives a directory that lies deeper than `Options.depth` a name in the top.
 
-Guarantees: moves within the tree only, by descriptors, directories that are no mount points. One that its mode keeps
+Guarantees: moves within the tree only, by descriptors, directories that nothing is mounted in. One that its mode keeps
 from being moved is given the bits first, and its mode back if it is not removed after all. Bounded by what the walk may
-remember; what cannot be moved is entered where it is.
+remember; what cannot be moved is entered where it is. A top whose own mode, or owner, refuses is asked once.
 Not guaranteed: that nobody sees it under the name that it has then.
 Races that remain, numbered on from `crew`, and why they do no harm:
 
@@ -23,7 +23,7 @@ import errno
 
 from cache_core.kernel import let_go
 from cache_core.layout import TRASH_PREFIX
-from cache_core.repair import mend, put_back
+from cache_core.repair import lacks_owner_bits, mend, put_back
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _TRIES_MAX = 64
 class Lift:
     """What one removal has moved up."""
 
-    __slots__ = ("_depth", "_kernel", "_mark", "_number", "_old_modes", "_opener", "_top_fd", "_uid")
+    __slots__ = ("_depth", "_kernel", "_mark", "_number", "_old_modes", "_opener", "_top_fd", "_uid", "refused")
 
     def __init__(self, kernel: Kernel, opener: Opener, top_fd: int, options: Options, uid: int) -> None:
         self._kernel = kernel
@@ -52,10 +52,11 @@ class Lift:
         self._mark = options.mark
         self._number = 0
         self._old_modes: dict[str, OldMode] = {}
+        self.refused = False  # by the top itself: nothing can be moved to it
 
     def move(self, name: str, parent_fd: int, depth: int, repair_parent: Callable[[], bool]) -> str | None:
         """Move a directory that lies `depth` levels below the top; returns its name there, None when it stays."""
-        if not self._depth or depth <= self._depth:
+        if not self._depth or depth <= self._depth or self.refused:
             return None
         old_mode: OldMode | None = None
         for _ in range(_TRIES_MAX):
@@ -66,7 +67,8 @@ class Lift:
             except OSError as error:
                 if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
                     continue
-                if error.errno != errno.EACCES:
+                self.refused = error.errno == errno.EACCES and self._top_keeps_us_out()
+                if error.errno != errno.EACCES or self.refused:
                     break
                 # What is moved gets another `..`, so its owner must be allowed to write it; and where it is from.
                 if old_mode is None:
@@ -82,6 +84,13 @@ class Lift:
         if old_mode is not None:
             self._put_back(name, parent_fd, old_mode)
         return None
+
+    def _top_keeps_us_out(self) -> bool:
+        try:
+            status = self._kernel.fstat(self._top_fd)
+        except OSError:
+            return False
+        return status.st_uid != self._uid or lacks_owner_bits(status)
 
     def old_mode(self, aside: str) -> OldMode | None:
         """The mode of one that was moved, before it was repaired; from now on the caller's to put back."""

@@ -45,7 +45,7 @@ class Removal:
         files_removed: Entries that were no directories.
         directories_removed: Directories.
         bytes_freed: Blocks of files whose last link went; 0 unless measured.
-        permissions_repaired: Directories that were given bits their owner lacked.
+        permissions_repaired: Directories with something in them that were given bits their owner lacked.
         left: What stayed, by path.
         cancelled: Whether the caller stopped it.
     """
@@ -91,9 +91,10 @@ class Options:
         mended: Told the path of each directory that was given bits, likewise; `.` is the top.
         depth: Directories that lie deeper than this below the top are moved up to it before they are removed; 0 moves
             none. For tops that are in a cache, not in somebody else's tree.
+        held: Paths below the top, of directories that something is mounted in: those are never moved up.
         mark: A part of the names that these get, for one of several who work below the same top.
         provisional: Whether somebody looks at the same tree afterwards: what stays is not named, and a directory that
-            was given bits counts only when it goes.
+            was given bits counts only when all that was in it has gone.
     """
 
     measure: bool = False
@@ -104,6 +105,7 @@ class Options:
     mended: Callable[[str], None] | None = None
     provisional: bool = False
     depth: int = 0
+    held: frozenset[str] = frozenset()
     mark: str = ""
 
 

@@ -40,7 +40,7 @@ def may_name_an_archive(name: str, mode: int) -> bool:
 
 
 def names_one_of(kernel: Kernel, dir_fd: int, name: str, ids: Collection[str]) -> bool:
-    """Whether a pointer names one of the ids; an empty id stands for all.
+    """Whether a pointer names one of the ids.
 
     Raises:
         OSError: It cannot be read.

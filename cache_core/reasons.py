@@ -17,6 +17,7 @@ from cache_core.repair import lacks_owner_bits
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cache_core.kernel import Kernel
+    from cache_core.outcome import Left
 
 _BY_NUMBER = {
     errno.EXDEV: "a mount point: what is mounted there is no part of the cache",
@@ -33,6 +34,14 @@ _BY_NUMBER = {
     errno.ENOTDIR: "was replaced again and again while we removed it",
     errno.ELOOP: "was replaced again and again while we removed it",
 }
+
+_GONE = "permission denied"
+_UNEXPLAINED = "permission denied although the mode allows it: an access list, a security policy, or changed meanwhile"
+
+
+def is_explained(left: Left) -> bool:
+    """Whether it was seen what keeps an entry."""
+    return left.reason not in (_GONE, _UNEXPLAINED)
 
 
 def explain(kernel: Kernel, uid: int, dir_fd: int, name: str, number: int) -> str:
@@ -55,17 +64,13 @@ def _who_refuses(kernel: Kernel, uid: int, dir_fd: int, name: str, number: int) 
         directory = kernel.fstat(dir_fd)
         entry = kernel.lstat(name, dir_fd=dir_fd)
     except OSError:
-        return "permission denied"
+        return _GONE
     sticky = directory.st_mode & stat.S_ISVTX and uid not in (directory.st_uid, entry.st_uid)
     if sticky and not _passes_over_ownership(uid):
         return f"owned by uid {entry.st_uid}, in a sticky directory of uid {directory.st_uid}"
     if number == errno.EPERM:
         return "immutable or append-only (see lsattr), or refused by a security policy"
-    return (
-        _kept_out(entry, uid, "it")
-        or _kept_out(directory, uid, "its directory")
-        or "permission denied although the mode allows it: an access list, a security policy, or changed meanwhile"
-    )
+    return _kept_out(entry, uid, "it") or _kept_out(directory, uid, "its directory") or _UNEXPLAINED
 
 
 def explain_root(kernel: Kernel, error: UnreadableRootError, *, repair: bool) -> UnreadableRootError:

@@ -200,6 +200,8 @@ class _Walk:
         skip = level.skip
         part = skip if isinstance(skip, Part) else None
         while batch := self._next_batch(level, listing):
+            if level.old_mode is not None:
+                self._acts.count_repair(level)
             names = self._unlink_batch(level, fd, batch if part is None else part.of(batch))
             met += names
             level.seen += names
@@ -295,13 +297,8 @@ class _Walk:
             level.go_on_from(parent.refilled)
             parent.refilled = None
         parent_fd = self._trail.current()
-        if len(self._levels) > self._depth and self._waiting < _WAITING_MAX:
-            aside = self._lift.move(name, parent_fd, len(self._levels), lambda: self._acts.repair(parent, parent_fd))
-            if aside is not None:
-                self._acts.note_moved(name, aside)
-                self._levels[0].waiting.append(aside)
-                self._waiting += 1
-                return
+        if len(self._levels) > self._depth and self._is_moved_up(parent, parent_fd, name):
+            return
         try:
             fd = self._opener.open(name, parent_fd)
         except FileNotFoundError:
@@ -321,11 +318,26 @@ class _Walk:
         self._trail.enter(name, fd)
         if len(self._levels) == 1:
             level.old_mode = level.old_mode or self._lift.old_mode(name)
-        if level.old_mode is not None:
-            self._acts.count_repair(level)
         self._levels.append(level)
         # At once, and not at the next turn: there is one of these for each directory.
         self._list(level)
+
+    def _is_moved_up(self, parent: Level, parent_fd: int, name: str) -> bool:
+        """Whether nothing is to be done about a directory that lies deep: not here, or not by us."""
+        held = self._options.held
+        if self._waiting >= _WAITING_MAX or (held and self._trail.path(name) in held):
+            return False
+        aside = self._lift.move(name, parent_fd, len(self._levels), lambda: self._acts.repair(parent, parent_fd))
+        if aside is not None:
+            self._acts.note_moved(name, aside)
+            self._levels[0].waiting.append(aside)
+            self._waiting += 1
+        elif self._lift.refused and self._options.provisional:
+            # Whoever looks afterwards has another top, to which it can be moved.
+            self._acts.stays(parent, name)
+        else:
+            return False
+        return True
 
     def _enter_shut(
         self, parent: Level, parent_fd: int, name: str, error: OSError
@@ -413,10 +425,12 @@ class _Walk:
         number = self._acts.rmdir(parent_fd, name)
         while number == errno.EACCES and self._acts.repair(parent, parent_fd):
             number = self._acts.rmdir(parent_fd, name)
+        full = number in (errno.ENOTEMPTY, errno.EEXIST)
+        if not full and level.error is None:
+            self._acts.count_emptied(level)
         if number == 0:
-            self._acts.count_gone(level)
             return
-        refilled = number in (errno.ENOTEMPTY, errno.EEXIST) and level.error is None
+        refilled = full and level.error is None
         if refilled and level.tries < self._options.rescans and not level.endless:
             level.tries += 1
             parent.refilled = level

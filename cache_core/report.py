@@ -26,7 +26,7 @@ class CleanReport:
         files_removed: Entries that were no directories; with `dry_run`, that would be removed.
         directories_removed: Directories, likewise.
         bytes_freed: Blocks of files whose last link went, likewise.
-        permissions_repaired: Directories that were given bits their owner lacked.
+        permissions_repaired: Directories with something in them that were given bits their owner lacked.
         left: Each path that stays, relative to the cache (`.` is the root), once.
         seconds: How long it took, waiting for the lock included.
         lock: `exclusive`, `ignored` (forced), `unavailable` (could not be opened or made), or `none` (not needed).

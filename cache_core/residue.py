@@ -7,13 +7,15 @@ Guarantees: the promises of `removal`; nothing is removed but what is residue or
 whole before is found afterwards. Directories are detached first (`trash`): nobody sees half of one, and one that cannot
 be removed is out of the builds' way all the same. "None is left" is what a second audit says: a place that could not be
 looked into, where there may be residue, is left and named, and so is residue that has come meanwhile. A read-only
-directory of ours that residue is in gets its mode back.
+directory of ours that residue is in gets its mode back. A shelf (`wholeness`) that its mode shuts is opened for good,
+and what is whole in it stays.
 
 Under the exclusive lock of the cache every temporary name is stale, for whoever makes one holds the lock shared.
 Without it (forced, not to be had, or builds that take none, such as pip's and those of uv before it had the lock) the
 same is removed, and a build at work may lose what it is making: it fails or, where it does not notice, publishes
 something incomplete. What was published before is safe in any case.
-Cost: two audits (one when there is nothing), and the removal.
+The first audit is the caller's: one that has a fence makes it before that stands (`job`).
+Cost: an audit when something was found, one more for each depth at which a shelf was shut, and the removal.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from __future__ import annotations
 import errno
 import os
 
+from cache_core.again import is_there, look_again, split_by_presence
 from cache_core.auditing import audit_open
 from cache_core.below import Below
 from cache_core.crew import ALONE
@@ -40,21 +43,26 @@ if TYPE_CHECKING:
     from cache_core.trash import Trash
 
 _TURNS = {"dangling": 0, "trash": 2}
+# Shelves are in shelves, a handful of them; somebody may shut them as fast as we open them.
+_OPENINGS_MAX = 16
 _APPEARED = "appeared while residue was removed: still in use"
 
 
-def remove_residue(root_fd: int, trash: Trash, *, kernel: Kernel = REAL, options: Options = DEFAULT) -> Removal:
+def remove_residue(
+    root_fd: int, found: AuditReport, trash: Trash, *, kernel: Kernel = REAL, options: Options = DEFAULT
+) -> Removal:
     """Remove the residue in a cache.
 
     Args:
         root_fd: The cache's root.
+        found: What an audit of it has found, the cancellation heeded.
         trash: Where directories are moved before they are removed.
         kernel: Where the calls go.
         options: How to remove; whom to tell of what, as if it were one removal below the root.
     """
-    found = audit_open(root_fd, ".", kernel=kernel, cancelled=options.cancelled)
     opener = Opener(kernel, root_fd)
-    items = _in_turn(found)
+    found, opened = _with_shelves_opened(root_fd, found, opener, kernel=kernel, options=options)
+    items = [item for item in _in_turn(found) if not item.is_shut_shelf]
     residue = [item.path for item in items]
     # What was found before the caller stopped us may be a part of what belongs together.
     done, begun = nothing_but(cancelled=True), 0
@@ -65,7 +73,7 @@ def remove_residue(root_fd: int, trash: Trash, *, kernel: Kernel = REAL, options
         inside = Below(residue)
         not_seen = tuple(place for place in found.unreadable if inside.which(place.path) is None)
         # The last one that was begun may be gone.
-        there = [path for path in residue[:begun][-1:] if _is_there(root_fd, path, opener, kernel)]
+        there = [path for path in residue[:begun][-1:] if is_there(root_fd, path, opener, kernel)]
         if trash.name is not None:
             there.append(trash.name)
         residue = sorted({*there, *residue[begun:]})
@@ -73,24 +81,66 @@ def remove_residue(root_fd: int, trash: Trash, *, kernel: Kernel = REAL, options
         found = audit_open(root_fd, ".", kernel=kernel, cancelled=options.cancelled) if begun else found
         not_seen = found.unreadable
         residue = [item.path for item in _in_turn(found)]
+        # What was moved meanwhile is found by the audit where it is.
+        done = replace(done, left=tuple(split_by_presence(root_fd, done.left, kernel)[0]))
     removal = total([nothing_but(*not_seen, cancelled=found.cancelled), done])
+    removal = replace(removal, permissions_repaired=removal.permissions_repaired + opened)
     return total([removal, nothing_but(*_unnamed(root_fd, residue, removal, kernel))])
 
 
-def name_residue(root_fd: int, refusal: OSError, *, kernel: Kernel = REAL, options: Options = DEFAULT) -> Removal:
-    """Name all residue as left, where it is known beforehand that none can go. Cost: one audit.
+def name_residue(root_fd: int, found: AuditReport, refusal: OSError, *, kernel: Kernel = REAL) -> Removal:
+    """Name all residue as left, where it is known beforehand that none can go.
 
     Args:
         root_fd: The cache's root.
+        found: What the audit found there.
         refusal: Why nothing can go.
         kernel: Where the calls go.
-        options: Asked whether to stop.
     """
-    found = audit_open(root_fd, ".", kernel=kernel, cancelled=options.cancelled)
     number = refusal.errno or errno.EIO
     reason = explain(kernel, os.geteuid(), root_fd, ".", number)
     left = [Left(item.path, errno_name(number), reason) for item in found.residue]
     return total([nothing_but(*found.unreadable, *left, cancelled=found.cancelled)])
+
+
+def _with_shelves_opened(
+    root_fd: int, found: AuditReport, opener: Opener, *, kernel: Kernel, options: Options
+) -> tuple[AuditReport, int]:
+    """Give shelves their bits back. Returns what is found then, and how many were opened."""
+    opened: set[str] = set()
+    for _ in range(_OPENINGS_MAX):
+        if found.cancelled:
+            break
+        shut = {item.path for item in found.residue if item.is_shut_shelf} - opened
+        new = {path for path in sorted(shut) if _is_opened(root_fd, path, opener, kernel=kernel, options=options)}
+        opened |= new
+        if not new:
+            break
+        # There may be others in them.
+        found = audit_open(root_fd, ".", kernel=kernel, cancelled=options.cancelled)
+    return found, len(opened)
+
+
+def _is_opened(root_fd: int, path: str, opener: Opener, *, kernel: Kernel, options: Options) -> bool:
+    directory, _, name = path.rpartition("/")
+    fd = root_fd
+    try:
+        if directory:
+            fd = opener.descend(root_fd, directory.split("/"))
+        pin = opener.pin(name, fd)
+    except OSError:
+        # Gone, or the audit names it.
+        return False
+    finally:
+        if fd != root_fd:
+            let_go(kernel, fd)
+    try:
+        opened = grant(kernel, pin, os.geteuid(), pinned=True) is not None
+    finally:
+        let_go(kernel, pin)
+    if opened and options.mended is not None:
+        options.mended(path)
+    return opened
 
 
 def _in_turn(found: AuditReport) -> list[Residue]:
@@ -112,7 +162,8 @@ def _remove_each(
             done = total((done, _remove_one(root_fd, item, opener, trash, repaired, kernel=kernel, options=how)))
         if done.cancelled:
             return done, begun
-    return total((done, *trash.empty(ALONE, going_on(done, options)))), len(items)
+    done = total((done, *trash.empty(ALONE, going_on(done, options))))
+    return look_again(lambda before: total(trash.empty(ALONE, going_on(before, options))), done), len(items)
 
 
 def _unnamed(root_fd: int, residue: list[str], removal: Removal, kernel: Kernel) -> list[Left]:
@@ -122,24 +173,6 @@ def _unnamed(root_fd: int, residue: list[str], removal: Removal, kernel: Kernel)
     number = errno.ECANCELED if removal.cancelled else errno.ENOTEMPTY
     reason = explain(kernel, os.geteuid(), root_fd, ".", number) if removal.cancelled else _APPEARED
     return [Left(path, errno_name(number), reason) for path in residue if path not in named]
-
-
-def _is_there(root_fd: int, path: str, opener: Opener, kernel: Kernel) -> bool:
-    directory, _, name = path.rpartition("/")
-    fd = root_fd
-    try:
-        if directory:
-            fd = opener.descend(root_fd, directory.split("/"))
-        kernel.lstat(name, dir_fd=fd)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        # Something is there that cannot be looked at.
-        return True
-    finally:
-        if fd != root_fd:
-            let_go(kernel, fd)
-    return True
 
 
 def _remove_one(

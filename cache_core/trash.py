@@ -74,7 +74,7 @@ class Trash:
         self._kernel = kernel
         self._surroundings = surroundings
         self._refused = not usable
-        self._mounted: list[str] | None = None
+        self._held: frozenset[str] | None = None
         self._origins: dict[str, str] = {}  # where that was which has another path here
         self.fd: int | None = None
         self.name: str | None = None
@@ -99,7 +99,7 @@ class Trash:
         Returns:
             Its name here; None when it stays where it is.
         """
-        if not self._is_made() or self._holds_mounts(path):
+        if not self._is_made() or path in self.held:
             return None
         aside = name
         for number in range(1, _PLACES_MAX):
@@ -119,14 +119,15 @@ class Trash:
         return None
 
     @property
-    def mounted(self) -> list[str]:
-        """Paths below the root that something is mounted on."""
-        if self._mounted is None:
-            self._mounted = self._surroundings.mounts_below(self._root_fd)
-        return self._mounted
-
-    def _holds_mounts(self, path: str) -> bool:
-        return any(mount == path or mount.startswith(f"{path}/") for mount in self.mounted)
+    def held(self) -> frozenset[str]:
+        """Paths below the root that something is mounted on or in."""
+        if self._held is None:
+            held: set[str] = set()
+            for mount in self._surroundings.mounts_below(self._root_fd):
+                names = mount.split("/")
+                held.update("/".join(names[:depth]) for depth in range(1, len(names) + 1))
+            self._held = frozenset(held)
+        return self._held
 
     def rename_in_place(self, name: str, dir_fd: int, path: str) -> str:
         """Give what cannot be moved here a name, in its own directory, that is residue by itself.
@@ -137,7 +138,7 @@ class Trash:
         Returns:
             Its name from now on: another one, or the one that it has.
         """
-        if self._holds_mounts(path):
+        if path in self.held:
             return name
         for number in range(_PLACES_MAX):
             aside = f"{_TEMPORARY}-{number}"

@@ -15,7 +15,8 @@ Residue, of which the topmost counts:
   name ends in `.tmp`;
 - *partial-tree*: a directory `build/bdist.*`, but not in what is published or in trash;
 - *poisoned*: a directory that keeps its owner out, and with it the entry that it is in, published or a source: without
-  it, the entry would install or build something incomplete, and nobody would notice. Not when it is in residue already;
+  it, the entry would install or build something incomplete, and nobody would notice. Not when it is in residue already.
+  Structure that is known by name, a *shelf*, makes nothing incomplete by that: it is opened, and what is in it kept;
 - *dangling*: a pointer file that names an entry that is poisoned, and nothing else that is there (`pointers`).
 
 Whole is all the rest: every entry that is not temporary and that its owner can read to the last directory, and every
@@ -71,6 +72,16 @@ _PUBLISHED_DEPTH: Final = {"archive": 2, "binaries": 2, "python": 2, "environmen
 _ARCHIVE_BUCKET: Final = "archive"
 _GIT: Final = "git"
 _GIT_ZONES: Final[dict[tuple[str, int], Zone]] = {("db", 3): "published", ("checkouts", 4): "source"}
+# How deep the directories of a bucket are structure by their names, whatever is in them. Those of pip are parts of a
+# hash; those of sources go by what was asked: below the versions of a package, or a link, comes what builds make.
+_SHELF_DEPTH: Final = {
+    "archive": 1, "binaries": 1, "builds": 1, "environments": 2, "flat-index": 2, "git": 3, "interpreter": 2,
+    "python": 1, "simple": 3, "wheels": 4,
+}  # fmt: skip
+_SOURCE_SHELF_DEPTH: Final = {"pypi": 4, "index": 5}
+_SOURCE_SHELF_DEPTH_ELSE: Final = 3
+_SHELVES_OF_PIP: Final = _DOWNLOADS | {"wheels"}
+_HEX: Final = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +139,23 @@ def place_of(names: Sequence[str]) -> Place:
     return place
 
 
+def is_shelf(path: str) -> bool:
+    """Whether a directory is structure by its names alone: entries are below, and no build makes it as its own."""
+    names = path.split("/")
+    if not place_of(names).is_structure:
+        return False
+    if names[0] in _SHELVES_OF_PIP:
+        return all(_HEX.issuperset(name) for name in names[1:])
+    bucket = _bucket(names[0]) or ""
+    if bucket not in _SOURCE_BUCKETS:
+        return len(names) <= _SHELF_DEPTH.get(bucket, 0)
+    return len(names) == 1 or len(names) <= _SOURCE_SHELF_DEPTH.get(names[1], _SOURCE_SHELF_DEPTH_ELSE)
+
+
 def archive_id(path: str) -> str | None:
-    """The id of the unpacked wheel at a path; empty for the bucket of them all, None elsewhere."""
+    """The id of the unpacked wheel at a path; None elsewhere."""
     bucket, _, name = path.partition("/")
-    return name if _bucket(bucket) == _ARCHIVE_BUCKET and "/" not in name else None
+    return name if name and _bucket(bucket) == _ARCHIVE_BUCKET and "/" not in name else None
 
 
 def is_in_source_bucket(names: Sequence[str]) -> bool:

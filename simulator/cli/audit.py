@@ -12,7 +12,7 @@ from simulator.cli.parameters import debug_option, examples, json_option
 from simulator.words import files_and_directories, size
 
 if TYPE_CHECKING:
-    from cache_core.auditing import AuditReport
+    from cache_core.auditing import AuditReport, Residue
 
 
 @click.command(
@@ -46,9 +46,9 @@ def _print(report: AuditReport) -> None:
     counts = files_and_directories(report.files, report.directories)
     held = "empty" if os.path.lexists(report.path) else "nothing there"
     print(f"{shown(report.path)}: " + (held if report.empty else f"{counts}, {size(report.bytes)}"))
+    seen_in_part = report.seen_in_part
     for item in report.residue:
-        with_it = files_and_directories(item.files, item.directories) if item.directories else "1 file"
-        print(f"  {item.kind.replace('-', ' '):12}  {shown(item.path)}: {with_it}")
+        print(f"  {item.kind.replace('-', ' '):12}  {shown(item.path)}: {_with_it(item, seen_in_part)}")
     for poisoned in report.poisoned:
         print(f"  {poisoned.listed:12}  {shown(poisoned.path)}")
     for left in report.unreadable:
@@ -57,3 +57,11 @@ def _print(report: AuditReport) -> None:
         print(f"residue; `cachestorm clean --residue-only {shown(report.path)}` removes it and keeps the rest")
     elif not report.unreadable:
         print("no residue")
+
+
+def _with_it(item: Residue, seen_in_part: frozenset[str]) -> str:
+    """What goes with residue."""
+    if item.is_shut_shelf:
+        return "what is in it is unknown; --residue-only opens it, looks, and keeps what is whole"
+    counts = files_and_directories(item.files, item.directories) if item.directories else "1 file"
+    return f"{counts}, and what is not read" if item.path in seen_in_part else counts

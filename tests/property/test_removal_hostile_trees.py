@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -10,11 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cache_core.crew import ALONE
 from cache_core.kernel import REAL
-from cache_core.removal import remove_tree
+from cache_core.outcome import Options, total
+from cache_core.removal import remove_contents, remove_tree
 from scenarios.states.hostile_trees import HostileTree, hostile_trees
 from scenarios.states.place import CACHE, Place
 from simulator.torture import neighbours
+from tests.support.crews import InTurn
 
 
 class Refusing:
@@ -77,6 +81,15 @@ def lay(tmp_path):
     remove_tree(place.root)
 
 
+@contextlib.contextmanager
+def opened(path):
+    """A descriptor of a directory that is ours, whatever its mode is."""
+    os.chmod(path, 0o700)
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    yield fd
+    os.close(fd)
+
+
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -111,6 +124,23 @@ def test_promise_2_gone_or_everything_left_is_named(lay, tree, faults):
     assert harm() == []
     assert remove_tree(place.cache).left == ()
     assert not os.path.lexists(place.cache)
+
+
+@pytest.mark.slow
+@QUICK
+@given(tree=hostile_trees(), wanted=st.integers(2, 16), depth=st.integers(0, 3))
+def test_a_crew_counts_what_one_process_counts(lay, tree, wanted, depth):
+    counted = []
+    for crew in (ALONE, InTurn(wanted)):
+        place, harm = lay(tree)
+        with opened(place.cache) as fd:
+            done = crew.help(fd, (), kernel=REAL, options=Options(depth=depth))
+            rest = remove_contents(fd, options=Options(depth=depth))
+        assert os.listdir(place.cache) == []
+        both = total((done, rest))
+        counted.append((both.files_removed, both.directories_removed, both.permissions_repaired, both.left))
+        assert harm() == []
+    assert counted[0] == counted[1]
 
 
 def test_what_is_drawn_is_hostile(lay):

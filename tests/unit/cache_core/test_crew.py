@@ -87,6 +87,25 @@ def test_the_same_report_as_alone(place, forks, workers):
     assert_no_children()
 
 
+@pytest.mark.parametrize("mode", [0o555, 0o000, 0o300, 0o600])
+@pytest.mark.parametrize("bucket", [0o555, 0o700])
+def test_a_directory_that_a_worker_may_only_empty_counts_once(place, forks, bucket, mode):
+    """It lies in one whose mode is for the last look to repair, which finds it empty."""
+    repaired = []
+    for name, crew in (("alone", Forked(1)), ("crew", Forked(2))):
+        for entry in range(100):
+            (place / name / "archive" / f"{entry}").mkdir(parents=True)
+            if entry % 3:
+                (place / name / "archive" / f"{entry}" / "file").touch()
+            (place / name / "archive" / f"{entry}").chmod(mode)
+        (place / name / "archive").chmod(bucket)
+        report = clean_sync(str(place / name), untagged=True, surroundings=NOWHERE, crew=crew)
+        assert report.empty
+        repaired.append(report.permissions_repaired)
+    assert repaired == [66 + (bucket == 0o555)] * 2
+    assert len(forks) == 1
+
+
 def test_files_in_the_root_itself_are_shared_too(cache, forks, watching):
     """Who lists a directory has a place in it of their own: nothing is left to the last look."""
     for number in range(1000):

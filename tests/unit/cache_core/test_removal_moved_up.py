@@ -8,10 +8,13 @@ import os
 import pytest
 
 from cache_core import clean_sync, remove_contents
+from cache_core.crew import ALONE
 from cache_core.job import _DEPTH_BEHIND_A_FENCE as DEPTH
 from cache_core.layout import TRASH_PREFIX
 from cache_core.outcome import Options
+from cache_core.removal import remove_entries
 from cache_core.trail import HELD_MAX
+from tests.support.crews import InTurn
 
 
 class Behind:
@@ -62,6 +65,93 @@ def test_behind_a_fence_no_level_of_a_chain_is_opened_twice(cache, watching):
     assert {arguments[0].count("/") for name, arguments in kernel.calls if name == "openat2"} == {0}
     opened = sum(name == "openat2" and arguments[0] == "d" for name, arguments in kernel.calls)
     assert opened == 500 - 500 // DEPTH
+
+
+def test_residue_that_lies_deep_is_read_before_the_fence_stands(cache, watching):
+    (cache / "archive-v0" / ".tmpx").mkdir(parents=True)
+    dig(cache / "archive-v0" / ".tmpx", 500)
+    kernel = watching()
+    before = []
+
+    class Telling(Behind):
+        def enter(self, root_fd, parent_fd, name):
+            before.append(len(kernel.calls))
+            return True
+
+    report = clean_sync(str(cache), residue_only=True, kernel=kernel, fence=Telling())
+    assert (report.succeeded, report.directories_removed) == (True, 501)
+    (start,) = before
+    changing = {"mkdir", "rename", "unlink", "rmdir", "fchmod", "chmod_descriptor"}
+    assert not changing & {name for name, _ in kernel.calls[:start]}
+    opened = [arguments[0] for name, arguments in kernel.calls[start:] if name == "openat2"]
+    assert {path.count("/") for path in opened} == {0}
+
+
+def test_residue_of_a_root_that_is_replaced_while_it_is_read(cache, place, watching):
+    """Nothing is removed yet: what has the path by then is cleaned."""
+    for root in (cache, place / "other"):
+        (root / ".tmpx").mkdir(parents=True)
+    replaced = []
+
+    def before(name, arguments):
+        if name == "openat2" and arguments[0] == ".tmpx" and not replaced:
+            replaced.append(1)
+            os.rename(cache, place / "moved")
+            os.rename(place / "other", cache)
+
+    report = clean_sync(str(cache), residue_only=True, untagged=True, kernel=watching(before=before), fence=Behind())
+    assert (report.succeeded, report.directories_removed) == (True, 1)
+    assert (place / "moved" / ".tmpx").exists()
+    assert not (cache / ".tmpx").exists()
+
+
+def mount(monkeypatch, path):
+    """Have the list of mounts name one."""
+    directory, _, name = path.rpartition("/")
+    monkeypatch.setattr("cache_core.surroundings.mounts_below", lambda _kernel, _fd: {directory: {name}})
+
+
+@pytest.mark.parametrize("crew", [ALONE, InTurn(2)], ids=["alone", "crew"])
+def test_a_mount_elsewhere_is_no_reason_to_leave_a_chain_where_it_is(cache, watching, monkeypatch, crew):
+    for bucket in ("a", "b"):
+        (cache / bucket / "point").mkdir(parents=True)
+        (cache / bucket / "long").mkdir()
+        dig(cache / bucket / "long", 300)
+    mount(monkeypatch, "a/point")
+    kernel = watching()
+    report = clean_sync(str(cache), kernel=kernel, fence=Behind(), crew=crew)
+    assert (report.empty, report.directories_removed) == (True, 606)
+    assert deepest(kernel) <= 2
+
+
+@pytest.mark.parametrize("crew", [ALONE, InTurn(2)], ids=["alone", "crew"])
+@pytest.mark.parametrize("above", [14, 100])
+def test_what_something_is_mounted_in_is_not_moved_up(cache, watching, monkeypatch, crew, above):
+    """The mount would move with it."""
+    for bucket in ("a", "b"):
+        (cache / bucket / "e").mkdir(parents=True)
+        dig(cache / bucket / "e", 200)
+    way = ["a", "e", *["d"] * above]
+    mount(monkeypatch, "/".join(way))
+    inodes = {os.lstat(cache / "/".join(way[:depth])).st_ino for depth in range(1, above + 3)}
+    moved = []
+
+    class Telling(watching):
+        def __getattr__(self, name):
+            call = super().__getattr__(name)
+            if name != "rename":
+                return call
+
+            def rename(source, target, **where):
+                moved.append(os.lstat(source, dir_fd=where["src_dir_fd"]).st_ino)
+                return call(source, target, **where)
+
+            return rename
+
+    report = clean_sync(str(cache), kernel=Telling(), fence=Behind(), crew=crew)
+    assert (report.empty, report.directories_removed) == (True, 404)
+    assert moved
+    assert not inodes & set(moved)
 
 
 def test_without_a_fence_nothing_is_moved_up(cache, watching):
@@ -136,6 +226,33 @@ def test_a_chain_that_keeps_us_out_goes_and_costs_what_another_does(cache, watch
     moves = [arguments for name, arguments in kernel.calls if name == "rename" and "-deep-" in arguments[1]]
     # Each is tried again when its mode is in the way, and when that of its directory is.
     assert 200 // DEPTH <= len(moves) <= 3 * (200 // DEPTH)
+
+
+def test_a_worker_whose_top_is_shut_leaves_what_is_deep_to_the_last_look(cache, watching):
+    """It may not repair that one, and each level would be tried, and walked up from, in vain."""
+    archive = cache / "archive-v0"
+    for number in range(100):
+        (archive / f"{number}").mkdir(parents=True)
+    dig(archive / "0", 500)
+    archive.chmod(0o555)
+    kernel = watching()
+    report = clean_sync(str(cache), kernel=kernel, fence=Behind(), crew=InTurn(64))
+    assert (report.empty, report.directories_removed, report.permissions_repaired) == (True, 601, 1)
+    moves = [arguments for name, arguments in kernel.calls if name == "rename" and "-deep-" in arguments[1]]
+    assert len(moves) <= 2 + 500 // DEPTH
+    assert deepest(kernel) <= 2
+
+
+def test_where_the_top_itself_refuses_it_is_asked_once(place, watching):
+    (place / "top" / "tree").mkdir(parents=True)
+    dig(place / "top" / "tree", 100)
+    (place / "top").chmod(0o500)
+    fd = os.open(place / "top", os.O_RDONLY)
+    kernel = watching()
+    removal = remove_entries(("tree",), dir_fd=fd, kernel=kernel, options=Options(depth=DEPTH))
+    os.close(fd)
+    assert (removal.directories_removed, [left.path for left in removal.left]) == (100, ["tree"])
+    assert sum(name == "rename" for name, _ in kernel.calls) == 1
 
 
 def test_what_was_given_bits_to_be_moved_and_stays_gets_its_mode_back(cache, watching):

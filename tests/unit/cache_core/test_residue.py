@@ -17,49 +17,25 @@ from cache_core.residue import remove_residue
 from cache_core.surroundings import NOWHERE
 from cache_core.trash import Trash
 from cache_core.wholeness import TEMPORARY_PREFIX
+from tests.support.residues import (
+    ARCHIVE,
+    CHECKOUT,
+    DOWNLOAD,
+    NEW_SHARD,
+    NEW_SOURCE,
+    OLD_SHARD,
+    OLD_SOURCE,
+    cleaned,
+    files,
+    fill,
+    point,
+    residue,
+)  # fmt: skip
 from tests.support.stores import ENTRY, PUBLISHING, WHEEL, is_whole, store, work
-
-ARCHIVE = "archive-v0/CVt8-cZe00wSlRfDKiFef"
-OLD_SHARD = "built-wheels-v3/index/6024232a22aa81c8/pkg/1.0/b1Sqzocp-Y-aYlYPEp_R4"
-OLD_SOURCE = f"{OLD_SHARD}/pkg-1.0.tar.gz"
-NEW_SHARD = "sdists-v11/pypi/pkg/1.0/0Qw-fyXIifK3EsC2"
-NEW_SOURCE = f"{NEW_SHARD}/src"
-CHECKOUT = "git-v0/checkouts/81137838be98ebe9/58156bf"
-DOWNLOAD = "http-v2/a/b/c/d/e/" + "abcde" + "0" * 51
 
 
 def test_temporary_names_are_those_of_the_store():
     assert TEMPORARY_PREFIX == buckets.TEMPORARY_PREFIX
-
-
-def fill(root, *paths):
-    """Make files; what ends in a slash is a directory."""
-    for path in paths:
-        place = root / path
-        (place if path.endswith("/") else place.parent).mkdir(parents=True, exist_ok=True)
-        if not path.endswith("/"):
-            place.write_text(path)
-
-
-def residue(cache):
-    return [(item.path, item.kind) for item in audit(str(cache)).residue]
-
-
-def files(root):
-    """All that is no directory, links to directories included."""
-    paths = [os.path.join(base, name) for base, below, names in os.walk(root) for name in below + names]
-    return sorted(os.path.relpath(path, root) for path in paths if os.path.islink(path) or not os.path.isdir(path))
-
-
-def cleaned(cache):
-    """Clean residue only; what is left is what was listed by nobody."""
-    listed = [path for path, _ in residue(cache)]
-    kept = [name for name in files(cache) if not any(name == path or name.startswith(f"{path}/") for path in listed)]
-    report = clean_sync(str(cache), residue_only=True)
-    assert report.succeeded, report.left
-    assert [name for name in files(cache) if name != ".lock"] == [name for name in kept if name != ".lock"]
-    assert not audit(str(cache)).has_residue
-    return report
 
 
 TEMPORARY = {
@@ -293,7 +269,7 @@ def test_what_was_not_listed_to_its_end_is_named_and_nothing_in_it_judged(cache)
     fd = os.open(cache, os.O_RDONLY)
     try:
         report = audit_open(fd, ".", kernel=Failing())
-        removal = remove_residue(fd, Trash(fd, REAL, NOWHERE), kernel=Failing())
+        removal = remove_residue(fd, report, Trash(fd, REAL, NOWHERE), kernel=Failing())
     finally:
         os.close(fd)
     assert [item.path for item in report.residue] == [".tmpc"]
@@ -307,12 +283,6 @@ def test_a_residue_in_a_read_only_bucket_goes_and_the_bucket_keeps_its_mode(cach
     (cache / "archive-v0").chmod(0o555)
     cleaned(cache)
     assert (cache / "archive-v0").stat().st_mode & 0o777 == 0o555
-
-
-def point(cache, pointer, named):
-    """A pointer file, which is more than the id that it names."""
-    (cache / pointer).parent.mkdir(parents=True, exist_ok=True)
-    (cache / pointer).write_bytes(b"\x93\xb5" + os.path.basename(named).encode() + b"\0\xff" * 500)
 
 
 def test_pointers_to_a_spoilt_archive_go_before_it(cache, watching, outside):
@@ -342,16 +312,6 @@ def test_pointers_to_a_spoilt_archive_go_before_it(cache, watching, outside):
     assert not audit(str(cache)).has_residue
     assert (cache / "wheels-v1/pypi/other/other-1.0-py3-none-any.http").exists()
     assert (cache / OLD_SHARD / "../revision.http").exists()
-
-
-def test_all_pointers_to_archives_go_with_the_bucket_of_archives(cache):
-    fill(cache, f"{ARCHIVE}/a.py", f"{OLD_SHARD}/../revision.http", "simple-v7/pypi/pkg.rkyv")
-    point(cache, "wheels-v1/pypi/pkg/pkg-1.0-py3-none-any.http", ARCHIVE)
-    (cache / "archive-v0").chmod(0)
-    assert residue(cache) == [
-        ("archive-v0", "poisoned"), ("wheels-v1/pypi/pkg/pkg-1.0-py3-none-any.http", "dangling")
-    ]  # fmt: skip
-    cleaned(cache)
 
 
 def test_a_pointer_that_cannot_be_read_is_named(cache, watching):
@@ -440,7 +400,7 @@ def test_what_goes_is_told_as_by_one_removal(cache):
     options = Options(removed=removed.append, mended=mended.append, progress=seen.append)
     fd = os.open(cache, os.O_RDONLY)
     try:
-        removal = remove_residue(fd, Trash(fd, REAL, NOWHERE), options=options)
+        removal = remove_residue(fd, audit_open(fd, "."), Trash(fd, REAL, NOWHERE), options=options)
     finally:
         os.close(fd)
     assert sorted(removed) == [

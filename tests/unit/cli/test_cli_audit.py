@@ -37,13 +37,22 @@ def test_the_text(cachestorm, cache):
     assert lines == [
         "  trash         .cachestorm-trash: 1 file and 2 directories",
         "  temporary     .tmpAbC: 1 file",
-        f"  poisoned      {ARCHIVE}: 0 files and 2 directories",
+        f"  poisoned      {ARCHIVE}: 0 files and 2 directories, and what is not read",
         f"  partial tree  {STAGING}: 1 file and 2 directories",
         f"  dangling      {POINTER}: 1 file",
         f"  d-w-------    {ARCHIVE}/pkg",
         f"  not read      {ARCHIVE}/pkg: the mode of it, d-w-------, keeps its owner out (EACCES)",
     ]
     assert last == f"residue; `cachestorm clean --residue-only {cache}` removes it and keeps the rest"
+
+
+def test_a_bucket_that_is_shut_is_said_to_be_opened(cachestorm, cache):
+    (cache / "archive-v0").chmod(0)
+    lines = cachestorm("audit", cache).stdout.splitlines()
+    (told,) = [line for line in lines if line.startswith("  poisoned")]
+    assert told == (
+        "  poisoned      archive-v0: what is in it is unknown; --residue-only opens it, looks, and keeps what is whole"
+    )
 
 
 def test_the_document(cachestorm, cache):
