@@ -13,8 +13,8 @@ Whatever strategy and faults did to it, in that phase nobody is starved; whoever
 will. That is a livelock.
 
 Guarantees: between two picks exactly one actor runs; picks depend on the strategy and on what the actors did,
-nothing else. Not guaranteed: that an actor which computes for ever is noticed (it never parks; see
-`simulator.running.watchdog`).
+nothing else; what a strategy raises ends the run, and is no actor's failure: the host raises it (`check`).
+Not guaranteed: that an actor which computes for ever is noticed (it never parks; see `simulator.running.watchdog`).
 Cost: nothing for a granted step; for others one call of `Strategy.choose` and a few attribute look-ups.
 """
 
@@ -50,6 +50,9 @@ LIVELOCK = "livelock"
 
 # Another: the strategy has nobody to choose, as it knows already what would follow.
 PRUNED = "pruned"
+
+# Another: the strategy raised.
+BROKEN = "broken"
 
 # What an actor waits for that is no lock has a name that starts so; paths are relative and never do.
 EVENT = "/event/"
@@ -118,6 +121,7 @@ class Gate:
         self.deadlock: Deadlock | None = None
         self.livelock: Livelock | None = None
         self.lacking: RawStep | None = None
+        self.broken: Exception | None = None
         self.interrupted: Callable[[], bool] = bool
         self.switches = 0
         self.interruptions = [0] * len(actors)
@@ -220,6 +224,11 @@ class Gate:
             self.stopped = reason
             self._stop()
 
+    def check(self) -> None:
+        """Raise what the strategy raised; to be called when every actor is unwound."""
+        if self.broken is not None:
+            raise self.broken
+
     def _settle(self, actor: Actor) -> None:
         """`actor`, who made the last steps, stops here."""
         made = len(self.steps)
@@ -251,7 +260,13 @@ class Gate:
         return self._choose_from(enabled, current, made)
 
     def _choose_from(self, enabled: list[Actor], current: Actor, made: int) -> Actor | None:
-        chosen = self._choose(enabled, current)
+        try:
+            chosen = self._choose(enabled, current)
+            quiet = 0 if self.quiet_steps is None else self.quiet_steps()
+        except Exception as error:  # noqa: BLE001 - raised again by the host, where no actor takes it for its own
+            self.broken = error
+            self.halt(BROKEN)
+            return None
         if chosen is None:
             self.halt(PRUNED)
             return None
@@ -261,7 +276,7 @@ class Gate:
             self._count_switch(chosen)
         chosen.settled = made
         if self.quiet_steps is not None:
-            self._quiet_until = made + 1 + self.quiet_steps()
+            self._quiet_until = made + 1 + quiet
             self._grant(chosen, made)
         return chosen
 
@@ -288,6 +303,8 @@ class Gate:
         # release, and trying again settles it.
         again = stalled or (blocked if self._released else [])
         self._released = False
+        for actor in stalled:
+            actor.revived.append(len(self.steps))
         for actor in again:
             self._enable(actor)
         if not again and blocked:

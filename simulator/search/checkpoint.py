@@ -143,6 +143,7 @@ def _node(node: Node) -> dict[str, object]:
         "done": {str(actor): _footprint(what) for actor, what in node.done.items()},
         "sleep": {str(actor): _footprint(what) for actor, what in node.sleep.items()},
         "disabled": sorted(node.disabled),
+        "revived": {str(actor): times for actor, times in node.revived.items()},
     }
 
 
@@ -154,6 +155,8 @@ def _node_of(document: dict[str, Any]) -> Node:
         todo=set(document["todo"]),
         done={int(actor): _footprint_of(what) for actor, what in document["done"].items()},
         disabled=set(document["disabled"]),
+        # Older ones have none.
+        revived={int(actor): times for actor, times in document.get("revived", {}).items()},
     )
 
 

@@ -125,7 +125,7 @@ class Systematic:
             storm = self.dpor.transitions.storm
             _refuse_helpers(storm)
             self.found.add(trial, None if self.found.classes is None else trace_class(storm, self._start))
-        self.plan.observed.saw(self.dpor.transitions.made, self.dpor.names)
+        self.plan.observed.saw([made for made in self.dpor.transitions.made if not made.ends], self.dpor.names)
         if not self.dpor.advance():
             if self.plan.advance():
                 self.dpor = Dpor(self._start)

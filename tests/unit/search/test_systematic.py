@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import trio
 
+from simulator.engine.faults import parse_fault
 from simulator.errors import BadInputError
 from simulator.ground.sandbox import Sandbox
 from simulator.scenario_file import load_scenario
@@ -141,3 +142,12 @@ def test_a_scope_that_is_too_large_is_told_with_an_estimate(ground):
         BadInputError, match=r"8 actors make [0-9,]+ steps, in some 10\^[0-9,]+ interleavings; choose a"
     ):
         trio.run(main)
+
+
+@pytest.mark.slow
+def test_a_build_that_stands_still_is_searched(small, ground):
+    faults = (*small.faults, parse_fault("build-1:5:stall"))
+    found = searched(replace(small, faults=faults), ground, schedules=1000)
+    assert found.complete
+    # Until the other one is done.
+    assert found.explored == 6
