@@ -97,7 +97,7 @@ class Livelock:
 
 
 def _nothing() -> None:
-    """Stand in until a host says how it stops."""
+    """Stand in until a host says how it stops, and for a strategy that need not know when it is no longer asked."""
 
 
 class Gate:
@@ -131,6 +131,7 @@ class Gate:
         self.locks_taken: dict[str, None] = {}
         self._choose: Callable[[list[Actor], Actor], Actor | None] = strategy.choose
         self.quiet_steps: Callable[[], int] | None = getattr(strategy, "quiet_steps", None)
+        self._overrule: Callable[[], None] = getattr(strategy, "overrule", _nothing)
         self._quiet_until = 0
         self._stop: Callable[[], None] = _nothing
         self._enabled: list[Actor] = []
@@ -284,7 +285,8 @@ class Gate:
         """Let `chosen` make the steps that need no choice, after the one it waits with."""
         if self.paced or (chosen.faults is not None and not chosen.faults.spent):
             return
-        steps = min(self._quiet_until, made + LOOK_EVERY_STEPS) - made - 1
+        # Where the bound is reached must not depend on what a strategy foresees.
+        steps = min(self._quiet_until, made + LOOK_EVERY_STEPS, self.limit + 1) - made - 1
         chosen.grant[:] = (chosen.phase,) * steps
 
     def _count_switch(self, chosen: Actor) -> None:
@@ -324,6 +326,7 @@ class Gate:
             self.livelock = Livelock(tuple(self._last_calls()), self.bounds)
             self.halt(LIVELOCK)
             return False
+        self._overrule()
         self.fair = True
         self.limit = made + self.bounds.fair
         self._choose, self.quiet_steps, self._quiet_until = _in_turn, None, 0

@@ -25,15 +25,23 @@ from simulator.bridged.bridge import Watch
 from simulator.engine.actor import Actor
 from simulator.engine.clock import LogicalTimes
 from simulator.engine.faults import faults_by_actor
-from simulator.engine.gate import PRUNED, Gate
+from simulator.engine.gate import LIVELOCK, PRUNED, Bounds, Gate
 from simulator.engine.paths import Paths
 from simulator.engine.randomness import Randomness
 from simulator.engine.trace import errno_name, fingerprint
-from simulator.errors import BadInputError, MachineError, PrunedRunError, StuckActorError, UngatedCallError
+from simulator.errors import (
+    BadInputError,
+    InternalError,
+    MachineError,
+    PrunedRunError,
+    StuckActorError,
+    UngatedCallError,
+)
 from simulator.exploration.start import observe
 from simulator.ground.stage import CACHE
 from simulator.hosts.bare import BareHost
 from simulator.oracles.deadlock import deadlocked
+from simulator.oracles.livelock import livelocked
 from simulator.running.orchestrator import umasked
 from simulator.running.watchdog import SECONDS, Watchdog
 from simulator.schedule import compact, format_segments
@@ -58,6 +66,9 @@ if TYPE_CHECKING:
 
 # Of the pinned steps: what a bridged actor makes of the same code. Changed when old tokens can no longer replay.
 _REVISION = 1
+
+# Of a run, under its schedule, and again with everybody in turn. A test's actors make some dozens.
+STEPS_MAX = 10_000
 
 
 @dataclass(frozen=True)
@@ -107,6 +118,7 @@ class ActorsSubject:
         oracles: who judges.
         setup: fills the directory before each run.
         faults: what happens to actors in each run.
+        steps: how many a run may make; after as many more, fair ones, it counts as one that does not end.
         name: in tokens.
 
     Attributes:
@@ -126,6 +138,7 @@ class ActorsSubject:
         oracles: Sequence[OracleOfUser] = (),
         setup: Callable[[str], object] | None = None,
         faults: tuple[Fault, ...] = (),
+        steps: int = STEPS_MAX,
         name: str = "actors",
     ) -> None:
         self.name = name
@@ -137,6 +150,7 @@ class ActorsSubject:
         self._oracles = oracles
         self._setup = setup
         self._faults = faults
+        self._bounds = Bounds(steps, steps)
         self._length: int | None = None
 
     @property
@@ -221,15 +235,16 @@ class ActorsSubject:
             run = RunOfActors(directory, steps, actors, Watch(root))
             parties = [party_of(function, actor, run) for function, actor in zip(self._functions, actors, strict=True)]
             strategy.begin(actors, steps, Randomness(seed, "schedule"))
-            gate = Gate(strategy, actors, steps)
+            gate = Gate(strategy, actors, steps, self._bounds)
             with Watchdog(gate, SECONDS) as dog, watched(run.watch), _no_collection():
                 await BareHost(gate, Paths(root, CACHE), LogicalTimes()).run(parties)
             strategy.end()
             if dog.stuck is not None:
                 raise StuckActorError(dog.stuck, dog.seconds, dog.where, dog.stack)
             self._check(gate, run.watch)
-            results = {party.actor.name: result_of(party) for party in parties}
-            violations = deadlocked(gate.deadlock)
+            moving = [name for name, _ in gate.livelock.moving] if gate.livelock is not None else []
+            results = {party.actor.name: result_of(party, moving=party.actor.name in moving) for party in parties}
+            violations = deadlocked(gate.deadlock) + livelocked(gate.livelock)
             if judged:
                 violations += self._judge(seed, directory, results, steps)
         return ActorsTrial(self, seed, results, tuple(violations), steps, gate.switches, directory)
@@ -251,10 +266,8 @@ class ActorsSubject:
             raise PrunedRunError
         if gate.lacking is not None:
             raise lacks(gate.lacking)
-        if gate.stopped not in {None, "deadlock"}:
-            raise BadInputError(
-                "endless-run", str(len(gate.steps)), f"the actors came to no end within {len(gate.steps):,} steps"
-            )
+        if gate.stopped not in {None, "deadlock", LIVELOCK}:
+            raise InternalError("stopped-run", gate.stopped, f"the run was stopped, nobody knows why: {gate.stopped}")
 
 
 def nondeterministic(difference: str) -> BadInputError:

@@ -48,6 +48,7 @@ def save(search: Systematic, file: str) -> None:
         "schema": SCHEMA,
         "of": asdict(_identity(search)),
         "pruned": search.pruned,
+        "starving": search.starving,
         "over": search.over,
         "plan": search.plan.state(),
         "branched_at": search.dpor.branched_at,
@@ -104,6 +105,8 @@ def restore(search: Systematic, file: str) -> None:
 
 def _restore(search: Systematic, document: dict[str, Any]) -> None:
     search.pruned, search.over = document["pruned"], document["over"]
+    # Older ones lack it.
+    search.starving = document.get("starving", 0)
     search.plan.restore(document["plan"])
     search.dpor.path = [_node_of(node) for node in document["path"]]
     search.dpor.branched_at = document["branched_at"]

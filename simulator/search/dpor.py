@@ -1,6 +1,7 @@
 """DPOR, dynamic partial order reduction: every storm once, but for the order of steps that do not depend on each other.
 
-A depth-first search over schedules. A run is made to its end, whoever moves goes on for as long as possible; its races
+A depth-first search over schedules. A run is made to its end, whoever moves goes on for as long as possible (or until
+it has made so many steps in a row that it may be waiting for another); its races
 (`simulator.search.races`) say where else, and with whom, a further run has to branch off, and the deepest such place is
 next. Source sets keep the branches few; sleep sets end a run as soon as all that could follow has been seen: an actor
 whose branch was explored sleeps below its sisters until somebody makes a step that conflicts with its own. What it
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
     from simulator.exploration.keys import Footprint
     from simulator.exploration.start import Start
     from simulator.search.transitions import Vain
+
+
+# Who makes as many steps in a row gives way to others: it may look, again and again, for what one of them will make.
+SPELL_MAX = 200
 
 
 @dataclass(slots=True)
@@ -85,6 +90,7 @@ class Dpor:
         path: the nodes of the run at hand.
         branched_at: the place at which the run at hand leaves the one before.
         transitions: of the run at hand.
+        overruled_at: where it had come to its bound; None if it did not. What follows was nobody's choice.
     """
 
     def __init__(self, start: Start) -> None:
@@ -102,6 +108,9 @@ class Dpor:
         # The place of the last transition of each.
         self._last: dict[int, int] = {}
         self._standing = Standing(())
+        self.overruled_at: int | None = None
+        # How many transitions whoever made the last one has made in a row.
+        self._spell = 0
 
     # A run, as `Strategy`.
 
@@ -115,6 +124,8 @@ class Dpor:
         self._attempts = 0
         self._last = {}
         self._standing = Standing(actors)
+        self.overruled_at = None
+        self._spell = 0
         return True
 
     def choose(self, enabled: Sequence[Actor], current: Actor) -> Actor | None:
@@ -135,15 +146,20 @@ class Dpor:
             node.disabled.add(node.actor)
             node.actor = None
         if node.actor is None:
-            node.actor = _pick(node, enabled, current)
+            node.actor = _pick(node, enabled, current, tired=self._spell >= SPELL_MAX)
             if node.actor is None:
                 return None
-        self._quiet = FOR_EVER if at >= self.branched_at else self._stays(at)
+        self._quiet = max(0, SPELL_MAX - self._spell - 1) if at >= self.branched_at else self._stays(at)
         return self._actors[node.actor]
 
     def quiet_steps(self) -> int:
         """As `ForesightedStrategy.quiet_steps`."""
         return self._quiet
+
+    def overrule(self) -> None:
+        """As `OverruledStrategy.overrule`."""
+        self.overruled_at = self._catch_up()
+        self._wake(self.overruled_at, everybody=True)
 
     def end(self) -> None:
         """As `Strategy.end`: what raced with what, and so where to branch off."""
@@ -161,6 +177,8 @@ class Dpor:
             self._last[made.actor] = place
         while attempts:
             self._branch(order, len(self.transitions.made), attempts.pop())
+        if self.overruled_at is not None:
+            del self.path[self.overruled_at :]
 
     @property
     def names(self) -> list[str]:
@@ -212,6 +230,7 @@ class Dpor:
             if node.actor not in {None, actor}:
                 raise _differs(place, f"{self._actors[actor].name} moved, and another did before")
             node.actor, node.footprint = actor, footprint
+            self._spell = self._spell + 1 if place and made[place - 1].actor == actor else 1
             self._last[actor] = place
         for attempt in self.transitions.vain[self._attempts :]:
             self._waiting[attempt.actor] = attempt.at
@@ -301,12 +320,14 @@ def _shares_a_lock(one: Footprint, other: Footprint) -> bool:
     return any(key[0] == LOCK for key in one.keys() & other.keys())
 
 
-def _pick(node: Node, enabled: Sequence[Actor], current: Actor) -> int | None:
-    """Who moves where the path does not say; None where nobody needs to."""
+def _pick(node: Node, enabled: Sequence[Actor], current: Actor, *, tired: bool) -> int | None:
+    """Who moves where the path does not say; None where nobody needs to. Others come first if `current` is tired."""
     if node.done:
         return min(node.open(), default=None)
     awake = [actor.index for actor in enabled if actor.index not in node.sleep]
     able = [index for index in awake if index not in node.disabled]
+    if able and tired:
+        return next((index for index in able if index > current.index), able[0])
     if able:
         return current.index if current.index in able else able[0]
     # All wait for each other: the gate says so once it has asked each of them.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.search.result import BUDGET, INTERRUPTED, SCHEDULES
+from simulator.search.result import BUDGET, EXHAUSTED, INTERRUPTED, SCHEDULES
 from simulator.words import counted
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def ended_early(
     at: tuple[tuple[str, int], ...],
     outcomes: int,
     last_new: int,
+    starving: int = 0,
 ) -> str:
     """Something is missing.
 
@@ -63,15 +64,18 @@ def ended_early(
         at: the kills at hand.
         outcomes: how many there were.
         last_new: the run that found the last new one.
+        starving: how many runs came to an end only when everybody moved in turn.
     """
     why = {
         SCHEDULES: f"after {counted(limits.schedules, 'schedule')}, as asked",
         BUDGET: f"by the budget of {limits.budget_seconds:g} s",
         INTERRUPTED: "by a signal",
+        EXHAUSTED: "with nothing left but runs that keep somebody from moving",
     }[ended]
+    unfair = f"; {counted(starving, 'run')} cut short, as somebody waited in them for what others could not make"
     place = " and ".join(f"{actor} killed at its step {step}" for actor, step in at) or "no kill"
     far = f", in the runs with {place}; {counted(kill_sets, 'set')} of kills finished" if kills else ""
     return (
         f"not complete: ended {why}{far}; {counted(runs, 'run')} of {digest}, {counted(outcomes, 'outcome')}, the last"
-        f" new one in run {last_new:,}"
+        f" new one in run {last_new:,}{unfair if starving else ''}"
     )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from simulator.search.found import Observer
     from simulator.search.limits import Limits
     from simulator.search.result import Exploration
-    from simulator.search.subject import Subject
+    from simulator.search.subject import Subject, Trial
 
 DPOR = "dpor"
 
@@ -54,6 +54,12 @@ class Systematic:
         kills: how many kills a run has at most.
         count_classes: whether storms are told apart by more than their outcome; takes some 30 us a step.
 
+    Attributes:
+        found: what was, in runs that came to their end.
+        pruned: how many were cut short, as what would follow was known.
+        starving: how many came to an end only when everybody moved in turn: they say nothing.
+        over: whether nothing is left.
+
     Raises:
         BadInputError: so many kills cannot be.
     """
@@ -70,13 +76,14 @@ class Systematic:
         self.dpor = Dpor(start)
         self.found = Found(subject, count_classes=count_classes)
         self.pruned = 0
+        self.starving = 0
         self.over = False
         self._start = start
 
     @property
     def runs(self) -> int:
         """How many were begun and are done with, those cut short included."""
-        return self.found.runs + self.pruned
+        return self.found.runs + self.pruned + self.starving
 
     async def run(
         self,
@@ -124,7 +131,10 @@ class Systematic:
         else:
             storm = self.dpor.transitions.storm
             _refuse_helpers(storm)
-            self.found.add(trial, None if self.found.classes is None else trace_class(storm, self._start))
+            if self.dpor.overruled_at is None or _is_livelock(trial):
+                self.found.add(trial, None if self.found.classes is None else trace_class(storm, self._start))
+            else:
+                self.starving += 1
         self.plan.observed.saw([made for made in self.dpor.transitions.made if not made.ends], self.dpor.names)
         if not self.dpor.advance():
             if self.plan.advance():
@@ -140,7 +150,7 @@ class Systematic:
     def _answer(self, ended: str, limits: Limits, seconds: float) -> Exploration:
         found = self.found
         digest = f"{self.subject.name} ({self.subject.digest})"
-        if self.over:
+        if self.over and not self.starving:
             bound = complete(digest, found.runs, self.kills, self.plan.finished)
         else:
             bound = ended_early(
@@ -153,12 +163,13 @@ class Systematic:
                 at=self.plan.places,
                 outcomes=len(found.outcomes),
                 last_new=found.last_new,
+                starving=self.starving,
             )
         return answer(
             found,
             scenario=self.subject.name,
             strategy=DPOR,
-            complete=self.over,
+            complete=self.over and not self.starving,
             bound=bound,
             ended=ended,
             seconds=seconds,
@@ -184,6 +195,10 @@ async def check_size(subject: Subject) -> None:
         f" 10^{digits:,.0f} interleavings; choose a sampler (--strategy {SUGGESTED}), or say how long it may try"
         " (--budget 10m)",
     )
+
+
+def _is_livelock(trial: Trial) -> bool:
+    return any(violation.oracle == "livelock" for violation in trial.violations)
 
 
 def _refuse_helpers(storm: list[RawStep]) -> None:

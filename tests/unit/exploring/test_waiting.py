@@ -9,6 +9,7 @@ import time
 import pytest
 
 import simulator
+from simulator.errors import BadInputError
 
 
 def nothing_to_say(directory):
@@ -101,3 +102,47 @@ def test_who_stands_still_by_a_fault_is_searched_to_the_end():
     found = simulator.explore(actors=actors, faults=faults, strategy="dpor", budget=1000)
     found.assert_holds()
     assert found.complete
+
+
+def looks_for_flag(directory):
+    while not os.path.exists(f"{directory}/flag"):
+        pass
+
+
+def makes_flag(directory):
+    os.mkdir(f"{directory}/flag")
+
+
+@pytest.mark.parametrize("strategy", ["dpor", "pos", None])
+def test_who_looks_for_what_never_comes_is_a_livelock(strategy):
+    found = simulator.explore(actors=[looks_for_flag], steps=300, strategy=strategy, schedules=2)
+    (violated,) = found.violations
+    assert violated.violation.oracle == "livelock"
+    told = "no end after 300 steps and 300 fair ones without faults: looks_for_flag goes on with stat flag (ENOENT)"
+    assert violated.violation.sentence == told
+    assert [item.signature for item in found.outcomes] == ["looks_for_flag endless; livelock:looks_for_flag"]
+    assert found.told().splitlines()[-1].strip().endswith("actors=[looks_for_flag], steps=300).assert_holds()")
+    again = simulator.replay(violated.shown.token, actors=[looks_for_flag], steps=300)
+    assert again.violations == (violated.violation,)
+
+
+@pytest.mark.parametrize("actors", [[looks_for_flag, makes_flag], [makes_flag, looks_for_flag]])
+def test_who_looks_for_what_comes_keeps_nobody_from_making_it(actors):
+    found = simulator.explore(actors=actors, strategy="dpor", schedules=5)
+    found.assert_holds()
+    assert not found.complete
+    assert all(item.shown.steps < 300 for item in found.outcomes)
+
+
+def test_a_schedule_that_keeps_somebody_from_moving_is_no_livelock():
+    found = simulator.explore(actors=[looks_for_flag, makes_flag], strategy="dpor", steps=20, budget=1000)
+    found.assert_holds()
+    # It was made to its end, but for what no run of 20 steps shows.
+    assert not found.complete
+    assert "not complete: ended with nothing left but runs that keep somebody from moving; " in found.bound
+    assert "cut short, as somebody waited in them for what others could not make" in found.bound
+
+
+def test_a_run_makes_at_least_a_step():
+    with pytest.raises(BadInputError, match="steps is 0; a run makes at least one"):
+        simulator.explore(actors=[makes_flag], steps=0)
