@@ -154,6 +154,8 @@ def command(
 def _check(budget: float | None, kills: int, checkpoint: str | None, *, systematic: bool) -> None:
     if budget is not None and budget <= 0:
         raise click.UsageError(f"--budget {budget:g}: a run needs some time; give more, such as 60s")
+    if checkpoint == "":
+        raise click.UsageError("--checkpoint '': a file needs a name; give one, or leave it out")
     if not systematic and (kills or checkpoint):
         given = f"--kills {kills}" if kills else f"--checkpoint {checkpoint}"
         raise click.UsageError(f"{given} goes with --strategy dpor; give that, or leave it out")

@@ -85,12 +85,10 @@ def restore(search: Systematic, file: str) -> None:
         raise _damaged(file) from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise _damaged(file)
-    wanted = asdict(_identity(search))
-    differing = [
-        f"{key} {document['of'].get(key)}, not {value}"
-        for key, value in wanted.items()
-        if document["of"].get(key) != value
-    ]
+    wanted, given = asdict(_identity(search)), document.get("of")
+    if not isinstance(given, dict) or given.keys() != wanted.keys():
+        raise _damaged(file)
+    differing = [f"{key} {given[key]}, not {value}" for key, value in wanted.items() if given[key] != value]
     if differing:
         raise BadInputError(
             "bad-checkpoint",

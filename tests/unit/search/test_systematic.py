@@ -116,6 +116,10 @@ def test_what_is_no_checkpoint_of_this_search_is_refused(small, ground, tmp_path
     file.write_text(json.dumps({"schema": "something/1"}))
     with pytest.raises(BadInputError, match="is no checkpoint, or a damaged one"):
         searched(small, ground, schedules=2, file=file)
+    for of in ({}, {"of": 5}, {"of": {}}):
+        file.write_text(json.dumps({"schema": "cachestorm/checkpoint/1", **of}))
+        with pytest.raises(BadInputError, match="is no checkpoint, or a damaged one"):
+            searched(small, ground, schedules=2, file=file)
     file.write_text("{")
     with pytest.raises(BadInputError, match="is no checkpoint, or a damaged one"):
         searched(small, ground, schedules=2, file=file)
