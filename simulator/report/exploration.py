@@ -105,10 +105,9 @@ class ExplorationReport:
         self._line()
         unexpected = sum(not item.violation.expected for item in found.violations)
         classes = "" if found.classes is None else f" in {counted(found.classes, 'class', 'classes')} of storms"
-        rate = f"{found.explored / found.seconds:,.0f} a second" if found.seconds else "in no time"
         more = "" if found.complete else f"; about {found.estimate_unseen:,} more to come (a rough estimate, Chao 1984)"
         self._wrapped(
-            f"{counted(found.explored, 'schedule')} in {found.seconds:.1f} s ({rate}),"
+            f"{counted(found.explored, 'schedule')}{_time(found)},"
             f" {counted(len(found.outcomes), 'outcome')}{classes}, the last new one in run {found.last_new:,}{more};"
             f" {counted(unexpected, 'unexpected violation')}"
         )
@@ -121,6 +120,14 @@ class ExplorationReport:
         if found.estimate_runs is None:
             return "It is a sample: what it did not find may be there all the same."
         return f"Perhaps {counted(found.estimate_runs, 'run')} more (very roughly), besides kills still to come."
+
+
+def _time(found: Exploration) -> str:
+    """How long it took; nothing where the time of some of the runs is not known."""
+    if not found.timed:
+        return ""
+    rate = f"{found.explored / found.seconds:,.0f} a second" if found.seconds else "in no time"
+    return f" in {found.seconds:.1f} s ({rate})"
 
 
 def _cells(item: Outcome, explored: int) -> tuple[str, str, str, str]:

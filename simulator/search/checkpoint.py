@@ -50,6 +50,7 @@ def save(search: Systematic, file: str) -> None:
         "pruned": search.pruned,
         "starving": search.starving,
         "over": search.over,
+        "seconds": search.seconds if search.timed else None,
         "plan": search.plan.state(),
         "branched_at": search.dpor.branched_at,
         "path": [_node(node) for node in search.dpor.path],
@@ -103,8 +104,9 @@ def restore(search: Systematic, file: str) -> None:
 
 def _restore(search: Systematic, document: dict[str, Any]) -> None:
     search.pruned, search.over = document["pruned"], document["over"]
-    # Older ones lack it.
-    search.starving = document.get("starving", 0)
+    # Older ones lack these.
+    search.starving, seconds = document.get("starving", 0), document.get("seconds")
+    search.seconds, search.timed = float(seconds or 0), seconds is not None
     search.plan.restore(document["plan"])
     search.dpor.path = [_node_of(node) for node in document["path"]]
     search.dpor.branched_at = document["branched_at"]

@@ -59,6 +59,8 @@ class Systematic:
         pruned: how many were cut short, as what would follow was known.
         starving: how many came to an end only when everybody moved in turn: they say nothing.
         over: whether nothing is left.
+        seconds: how long all of it took, in whatever pieces.
+        timed: whether that is so: of older checkpoints nobody knows.
 
     Raises:
         BadInputError: so many kills cannot be.
@@ -78,6 +80,8 @@ class Systematic:
         self.pruned = 0
         self.starving = 0
         self.over = False
+        self.seconds = 0.0
+        self.timed = True
         self._start = start
 
     @property
@@ -102,7 +106,7 @@ class Systematic:
             NondeterminismError: a run that the subject makes by itself, made again, was another one.
             InternalError: the same schedule went another way.
         """
-        begun = clock()
+        begun, earlier = clock(), self.seconds
         ended, before = EXHAUSTED, self.runs
         while not self.over:
             if self.runs >= limits.schedules:
@@ -119,9 +123,12 @@ class Systematic:
                 self.dpor.rewind()
                 ended = INTERRUPTED
                 break
+            now = clock() - begun
+            self.seconds = earlier + now
             if observer is not None:
-                observer(self.found, clock() - begun, self.estimate())
-        return self._answer(ended, limits, clock() - begun)
+                observer(self.found, now, self.estimate())
+        self.seconds = earlier + clock() - begun
+        return self._answer(ended, limits)
 
     async def _one(self) -> None:
         try:
@@ -147,7 +154,7 @@ class Systematic:
         explored = self.dpor.explored_share()
         return None if explored is None else round(self.runs * (1 - explored) / explored)
 
-    def _answer(self, ended: str, limits: Limits, seconds: float) -> Exploration:
+    def _answer(self, ended: str, limits: Limits) -> Exploration:
         found = self.found
         digest = f"{self.subject.name} ({self.subject.digest})"
         if self.over and not self.starving:
@@ -163,6 +170,7 @@ class Systematic:
                 at=self.plan.places,
                 outcomes=len(found.outcomes),
                 last_new=found.last_new,
+                pruned=self.pruned,
                 starving=self.starving,
             )
         return answer(
@@ -172,7 +180,8 @@ class Systematic:
             complete=self.over and not self.starving,
             bound=bound,
             ended=ended,
-            seconds=seconds,
+            seconds=self.seconds,
+            timed=self.timed,
             estimate_runs=0 if self.over else self.estimate(),
         )
 

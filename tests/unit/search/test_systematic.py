@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 
@@ -11,9 +12,11 @@ import trio
 from simulator.engine.faults import parse_fault
 from simulator.errors import BadInputError
 from simulator.ground.sandbox import Sandbox
+from simulator.report.exploration import ExplorationReport
 from simulator.scenario_file import load_scenario
 from simulator.search import checkpoint
 from simulator.search.limits import Limits
+from simulator.search.statement import ended_early
 from simulator.search.subject import ScenarioSubject
 from simulator.search.systematic import Systematic, check_size
 from simulator.token import parse_token
@@ -129,6 +132,39 @@ def test_what_is_no_checkpoint_of_this_search_is_refused(small, ground, tmp_path
     directory.mkdir()
     with pytest.raises(BadInputError, match="cannot be read: Is a directory"):
         searched(small, ground, schedules=2, file=directory)
+
+
+def test_what_was_searched_before_counts_with_its_time(small, ground, tmp_path):
+    file = tmp_path / "search.json"
+
+    def piece(schedules):
+        seconds = iter(range(1000))
+        return searched(small, ground, schedules=schedules, file=file, clock=lambda: float(next(seconds)))
+
+    one = piece(5)
+    two = piece(8)
+    assert two.seconds > one.seconds > 0
+    assert two.timed
+    assert two.bound.startswith("not complete: ended after 8 schedules, as asked; 8 runs of ")
+    resumed = piece(3)
+    assert "ended before another run: 3 schedules were asked for, and 8 made before; 8 runs of " in resumed.bound
+    document = json.loads(file.read_text())
+    del document["seconds"]
+    file.write_text(json.dumps(document))
+    untimed = piece(9)
+    assert not untimed.timed
+    report = io.StringIO()
+    ExplorationReport(report, str).whole(untimed, small)
+    assert "\n9 schedules, " in report.getvalue()
+    assert "a second" not in report.getvalue()
+    assert not piece(10).timed
+
+
+def test_schedules_that_were_cut_short_are_counted_where_a_number_was_asked_for():
+    told = ended_early(
+        "x", Limits(10, 1), ended="schedules", runs=7, kills=0, kill_sets=0, at=(), outcomes=1, last_new=1, pruned=3
+    )
+    assert told.startswith("not complete: ended after 10 schedules, as asked; 7 runs and 3 cut short of x, ")
 
 
 @pytest.mark.parametrize("kills", [-1, 3])
