@@ -105,7 +105,11 @@ class ExplorationReport:
         self._line()
         unexpected = sum(not item.violation.expected for item in found.violations)
         classes = "" if found.classes is None else f" in {counted(found.classes, 'class', 'classes')} of storms"
-        more = "" if found.complete else f"; about {found.estimate_unseen:,} more to come (a rough estimate, Chao 1984)"
+        more = (
+            ""
+            if found.complete or found.searched
+            else f"; about {found.estimate_unseen:,} more to come (a rough estimate, Chao 1984)"
+        )
         self._wrapped(
             f"{counted(found.explored, 'schedule')}{_time(found)},"
             f" {counted(len(found.outcomes), 'outcome')}{classes}, the last new one in run {found.last_new:,}{more};"
@@ -115,11 +119,12 @@ class ExplorationReport:
 
     @staticmethod
     def _caveat(found: Exploration) -> str:
-        if found.complete:
-            return ""
-        if found.estimate_runs is None:
+        if not found.searched:
             return "It is a sample: what it did not find may be there all the same."
-        return f"Perhaps {counted(found.estimate_runs, 'run')} more (very roughly), besides kills still to come."
+        if found.complete or found.estimate_runs is None:
+            return ""
+        besides = ", besides kills still to come" if found.kills else ""
+        return f"Perhaps {counted(found.estimate_runs, 'run')} more (very roughly){besides}."
 
 
 def _time(found: Exploration) -> str:

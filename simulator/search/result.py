@@ -39,6 +39,8 @@ class Exploration:
             counted.
         estimate_runs: how many runs a systematic search has yet to make, roughly; None when nobody knows.
         timed: whether `seconds` are those of all the runs.
+        searched: whether the runs are those of a systematic search: no sample, of which anything could be estimated.
+        kills: how many a run of it has at most.
     """
 
     scenario: str
@@ -55,6 +57,8 @@ class Exploration:
     classes: int | None = None
     estimate_runs: int | None = None
     timed: bool = True
+    searched: bool = False
+    kills: int = 0
 
     @property
     def as_expected(self) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simulator.errors import BadInputError, InterruptedRunError, PrunedRunError
@@ -173,7 +174,7 @@ class Systematic:
                 pruned=self.pruned,
                 starving=self.starving,
             )
-        return answer(
+        told = answer(
             found,
             scenario=self.subject.name,
             strategy=DPOR,
@@ -184,6 +185,7 @@ class Systematic:
             timed=self.timed,
             estimate_runs=0 if self.over else self.estimate(),
         )
+        return replace(told, searched=True, kills=self.kills)
 
 
 async def check_size(subject: Subject) -> None:

@@ -160,6 +160,17 @@ def test_what_was_searched_before_counts_with_its_time(small, ground, tmp_path):
     assert not piece(10).timed
 
 
+@pytest.mark.parametrize("kills", [0, 1])
+def test_a_search_is_no_sample_and_has_kills_to_come_only_with_kills(small, ground, kills):
+    report = io.StringIO()
+    ExplorationReport(report, str).whole(searched(small, ground, schedules=5, kills=kills), small)
+    told = " ".join(report.getvalue().split())
+    assert "Chao" not in told
+    assert "sample" not in told
+    assert ("more (very roughly), besides kills still to come." in told) == bool(kills)
+    assert ("more (very roughly)." in told) == (not kills)
+
+
 def test_schedules_that_were_cut_short_are_counted_where_a_number_was_asked_for():
     told = ended_early(
         "x", Limits(10, 1), ended="schedules", runs=7, kills=0, kill_sets=0, at=(), outcomes=1, last_new=1, pruned=3
