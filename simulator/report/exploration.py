@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cache_core.errors import shown
-from simulator.token import SHORT
+from simulator.token import CHARACTERS_MAX, SHORT
 from simulator.words import counted
 
 if TYPE_CHECKING:
@@ -83,7 +83,11 @@ class ExplorationReport:
             self._wrapped(f"expected, {runs}: {violation.oracle}: {shown(sentence)}")
         else:
             self._wrapped(f"UNEXPECTED, {runs}: {violation.oracle}: {shown(violation.sentence)}", "bold red")
-        self._line(f"  {self._replay(item.shown.token)}")
+        token = item.shown.token
+        if len(token) > CHARACTERS_MAX:
+            self._wrapped("  its schedule is too long for a token: --save FILE keeps it, for `replay FILE`", "dim")
+        else:
+            self._line(f"  {self._replay(token)}")
 
     def _wrapped(self, text: str, style: str = "") -> None:
         # A path stays in one piece, however long.
