@@ -118,9 +118,7 @@ def command(
             resolved = resolve(scenario, overrides)
             if not systematic:
                 check_explorable(resolved.schedule.strategy)
-            save_file = open_save(save)
-            if save_file is not None:
-                cleanup.callback(save_file.leave)
+            save_file = open_save(save, cleanup)
         go_on_confined(interruption)
         parent = prepare_ground(sandbox, resolved.builds)
         limits = Limits(schedules or (ENDLESS if systematic else _SCHEDULES), budget or _BUDGET_SECONDS)

@@ -109,9 +109,7 @@ def command(
                 )
             # Opened while we may still do all that the user may.
             trace_file = None if trace is None else open_trace(trace)
-            save_file = open_save(save)
-            if save_file is not None:
-                cleanup.callback(save_file.leave)
+            save_file = open_save(save, cleanup)
         go_on_confined(interruption)
         parent = prepare_ground(sandbox, resolved.builds, None if real is None else real.space_needed)
         runner = Runner if real is None else real.runner

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import ExitStack
 
 SCHEMA = "cachestorm/schedule/1"
 
@@ -55,18 +56,26 @@ class SaveFile:
                 REAL.unlink(self.path)
 
 
-def open_save(path: str | None) -> SaveFile | None:
+def open_save(path: str | None, cleanup: ExitStack) -> SaveFile | None:
     """Open a file for schedules; None for none. To be called while we may still do all that the user may.
+
+    Args:
+        path: of it.
+        cleanup: closes it.
 
     Raises:
         BadInputError: It cannot be.
     """
     from simulator.errors import BadInputError  # noqa: PLC0415
 
+    if path is None:
+        return None
     try:
-        return None if path is None else SaveFile(path)
+        file = SaveFile(path)
     except OSError as error:
-        raise BadInputError("bad-save", path or "", f"--save '{path}' cannot be written: {error.strerror}") from error
+        raise BadInputError("bad-save", path, f"--save '{path}' cannot be written: {error.strerror}") from error
+    cleanup.callback(file.leave)
+    return file
 
 
 def save_schedules(file: SaveFile | None, scenario: str, runs: Sequence[tuple[str, str]]) -> None:
