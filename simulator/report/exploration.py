@@ -125,7 +125,7 @@ class ExplorationReport:
     def _caveat(found: Exploration) -> str:
         if not found.searched:
             return "It is a sample: what it did not find may be there all the same."
-        if found.complete or found.estimate_runs is None:
+        if found.complete or not found.estimate_runs:
             return ""
         besides = ", besides kills still to come" if found.kills else ""
         return f"Perhaps {counted(found.estimate_runs, 'run')} more (very roughly){besides}."
