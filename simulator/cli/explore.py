@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from dataclasses import replace
@@ -103,7 +104,7 @@ def command(
     """
     systematic = overrides.strategy == _DPOR
     _check(budget, kills, checkpoint, systematic=systematic)
-    with Interruption() as interruption:
+    with Interruption() as interruption, contextlib.ExitStack() as cleanup:
         from simulator.cli.ground import go_on_confined, prepare_ground  # noqa: PLC0415
         from simulator.cli.running import play  # noqa: PLC0415
         from simulator.cli.scenarios import resolve  # noqa: PLC0415
@@ -111,12 +112,13 @@ def command(
         from simulator.search.sampling import check_explorable  # noqa: PLC0415
 
         # What a search makes is no schedule of the scenario's: its tokens have it.
+        _check_strategy(overrides)
         overrides = replace(overrides, strategy=None) if systematic else overrides
         with interruption.at_once():
             resolved = resolve(scenario, overrides)
             if not systematic:
                 check_explorable(resolved.schedule.strategy)
-            save_file = open_save(save)
+            save_file = open_save(save, cleanup)
         go_on_confined(interruption)
         parent = prepare_ground(sandbox, resolved.builds)
         limits = Limits(schedules or (ENDLESS if systematic else _SCHEDULES), budget or _BUDGET_SECONDS)
@@ -154,9 +156,26 @@ def command(
 def _check(budget: float | None, kills: int, checkpoint: str | None, *, systematic: bool) -> None:
     if budget is not None and budget <= 0:
         raise click.UsageError(f"--budget {budget:g}: a run needs some time; give more, such as 60s")
+    if checkpoint == "":
+        raise click.UsageError("--checkpoint '': a file needs a name; give one, or leave it out")
     if not systematic and (kills or checkpoint):
         given = f"--kills {kills}" if kills else f"--checkpoint {checkpoint}"
         raise click.UsageError(f"{given} goes with --strategy dpor; give that, or leave it out")
+
+
+def _check_strategy(overrides: Overrides) -> None:
+    """Refuse what no exploration goes by, and a depth that does not go with what does."""
+    from simulator.errors import BadInputError  # noqa: PLC0415
+    from simulator.naming import known_name  # noqa: PLC0415
+    from simulator.strategies import SAMPLERS, SEEDED  # noqa: PLC0415
+
+    strategy, depth = overrides.strategy, overrides.depth
+    if strategy is not None and strategy not in SAMPLERS:
+        known_name("strategy", strategy, (*SEEDED, _DPOR))
+    if strategy == _DPOR and depth is not None:
+        raise BadInputError(
+            "bad-depth", str(depth), f"--depth {depth} goes with --strategy pct, not '{_DPOR}'; leave out one of them"
+        )
 
 
 def _print_report(found: Exploration, scenario: Scenario, overrides: Overrides) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from simulator.search.found import Found, Observer
+    from simulator.search.found import Found
     from simulator.search.limits import Limits
     from simulator.search.result import Exploration
     from simulator.search.systematic import Systematic
@@ -22,7 +22,7 @@ _SAVE_SECONDS = 20.0
 
 
 async def searched(
-    search: Systematic, limits: Limits, checkpoint: str | None, progress: Observer, *, known: bool
+    search: Systematic, limits: Limits, checkpoint: str | None, progress: ProgressLine, *, known: bool
 ) -> Exploration:
     """The whole search, or what is left of it, written down as it goes."""
     if checkpoint is None:
@@ -31,6 +31,7 @@ async def searched(
 
     if known:
         restore(search, checkpoint)
+        progress.before = search.found.runs
     # Nobody should search for hours and learn then that there is no place for it.
     save(search, checkpoint)
     next_save = _SAVE_SECONDS
@@ -53,6 +54,9 @@ class ProgressLine:
     Args:
         stream: stderr.
         limits: of the search.
+
+    Attributes:
+        before: how many runs were made another time.
     """
 
     def __init__(self, stream: TextIO, limits: Limits) -> None:
@@ -60,6 +64,7 @@ class ProgressLine:
         self._limits = limits
         self._live = stream.isatty()
         self._next = time.monotonic()
+        self.before = 0
 
     def __call__(self, found: Found, seconds: float, left: int | None) -> None:
         """Show how far it is, if it is time to."""
@@ -67,7 +72,9 @@ class ProgressLine:
             return
         self._next = time.monotonic() + _NEXT_SECONDS
         classes = None if found.classes is None else len(found.classes)
-        line = progress(found.runs, len(found.outcomes), seconds, left, self._limits, classes=classes)
+        line = progress(
+            found.runs, len(found.outcomes), seconds, left, self._limits, classes=classes, before=self.before
+        )
         self._stream.write(f"\r\x1b[K{line}")
         self._stream.flush()
 
@@ -79,7 +86,14 @@ class ProgressLine:
 
 
 def progress(
-    explored: int, outcomes: int, seconds: float, left: int | None, limits: Limits, *, classes: int | None = None
+    explored: int,
+    outcomes: int,
+    seconds: float,
+    left: int | None,
+    limits: Limits,
+    *,
+    classes: int | None = None,
+    before: int = 0,
 ) -> str:
     """``412 of 1,000 schedules, 9 outcomes, 380 classes, 180 a second, about 3 s left``.
 
@@ -90,8 +104,9 @@ def progress(
         left: how many runs are still to make: exactly, where there is a number to reach, else very roughly.
         limits: of the search.
         classes: of storms that there were; None where nobody counts.
+        before: how many of the runs were made another time.
     """
-    rate = explored / seconds if seconds else 0.0
+    rate = (explored - before) / seconds if seconds else 0.0
     time_left = max(0.0, limits.budget_seconds - seconds)
     if rate and left is not None:
         time_left = min(time_left, left / rate)

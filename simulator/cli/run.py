@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import IO, TYPE_CHECKING
@@ -26,6 +27,7 @@ from simulator.cli.signals import Interruption
 if TYPE_CHECKING:
     from simulator.cli.overrides import Overrides
     from simulator.cli.running import Runner
+    from simulator.cli.saving import SaveFile
     from simulator.report.live import View
     from simulator.report.summary import Summary
     from simulator.running.outcome import RunReport
@@ -85,7 +87,7 @@ def command(
         other = "--seeds" if seeds is not None else "--tool"
         raise click.UsageError(f"--save '{save}' takes the schedule of one simulated run; leave out {other}")
     _check_real(tool, {"--timeout": timeout, "--packages": packages, "--keep-output": keep_output}, pace, trace)
-    with Interruption() as interruption:
+    with Interruption() as interruption, contextlib.ExitStack() as cleanup:
         from simulator.cli.ground import go_on_confined, prepare_ground  # noqa: PLC0415
         from simulator.cli.running import Runner, play  # noqa: PLC0415
         from simulator.cli.scenarios import resolve  # noqa: PLC0415
@@ -107,7 +109,7 @@ def command(
                 )
             # Opened while we may still do all that the user may.
             trace_file = None if trace is None else open_trace(trace)
-            save_file = open_save(save)
+            save_file = open_save(save, cleanup)
         go_on_confined(interruption)
         parent = prepare_ground(sandbox, resolved.builds, None if real is None else real.space_needed)
         runner = Runner if real is None else real.runner
@@ -168,7 +170,7 @@ def write_trace(file: IO[str], report: RunReport) -> None:
         raise MachineError("trace", file.name, f"--trace '{file.name}' was not written: {error.strerror}") from error
 
 
-def save_run(file: IO[str], scenario: Scenario, report: RunReport) -> None:
+def save_run(file: SaveFile, scenario: Scenario, report: RunReport) -> None:
     """Write the schedule of a run, by who moved when and not by its seed."""
     from simulator.running.identity import token_of  # noqa: PLC0415
     from simulator.running.signature import signature  # noqa: PLC0415
@@ -184,7 +186,7 @@ class _One:
         scenario: Scenario,
         overrides: Overrides,
         seed: int,
-        files: tuple[IO[str] | None, IO[str] | None],
+        files: tuple[IO[str] | None, SaveFile | None],
         as_json: bool,
     ) -> None:
         self._scenario = scenario

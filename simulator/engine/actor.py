@@ -86,6 +86,7 @@ class Actor:
         waits_for: the lock, when it is blocked.
         waited: places in the record where it got a lock that it had none of, by a call that waits, had it to or not.
         freed: places in the record where it gave up locks, with the path and kind of each.
+        revived: places in the record where it went on after it had stood still until nobody else could move.
         vain: the place in the record of its last attempt at a lock, by a call that waits, while another had it.
         killed: whether a fault did that.
         last_failure: its last step that failed.
@@ -97,7 +98,8 @@ class Actor:
 
     __slots__ = (
         "_phase", "copies", "dead", "descriptors", "faults", "freed", "grant", "index", "kept", "killed",
-        "last_failure", "locks", "name", "pending", "settled", "status", "steps", "vain", "waited", "waits_for",
+        "last_failure", "locks", "name", "pending", "revived", "settled", "status", "steps", "vain", "waited",
+        "waits_for",
     )  # fmt: skip
 
     def __init__(
@@ -122,6 +124,7 @@ class Actor:
         self.waits_for: str | None = None
         self.vain = -1
         self.waited: list[int] = []
+        self.revived: list[int] = []
         self.freed: dict[int, dict[str, str]] = {}
         self.killed = killed
         self.last_failure: RawStep | None = None

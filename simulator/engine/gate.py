@@ -13,8 +13,8 @@ Whatever strategy and faults did to it, in that phase nobody is starved; whoever
 will. That is a livelock.
 
 Guarantees: between two picks exactly one actor runs; picks depend on the strategy and on what the actors did,
-nothing else. Not guaranteed: that an actor which computes for ever is noticed (it never parks; see
-`simulator.running.watchdog`).
+nothing else; what a strategy raises ends the run, and is no actor's failure: the host raises it (`check`).
+Not guaranteed: that an actor which computes for ever is noticed (it never parks; see `simulator.running.watchdog`).
 Cost: nothing for a granted step; for others one call of `Strategy.choose` and a few attribute look-ups.
 """
 
@@ -50,6 +50,9 @@ LIVELOCK = "livelock"
 
 # Another: the strategy has nobody to choose, as it knows already what would follow.
 PRUNED = "pruned"
+
+# Another: the strategy raised.
+BROKEN = "broken"
 
 # What an actor waits for that is no lock has a name that starts so; paths are relative and never do.
 EVENT = "/event/"
@@ -94,7 +97,7 @@ class Livelock:
 
 
 def _nothing() -> None:
-    """Stand in until a host says how it stops."""
+    """Stand in until a host says how it stops, and for a strategy that need not know when it is no longer asked."""
 
 
 class Gate:
@@ -118,6 +121,7 @@ class Gate:
         self.deadlock: Deadlock | None = None
         self.livelock: Livelock | None = None
         self.lacking: RawStep | None = None
+        self.broken: Exception | None = None
         self.interrupted: Callable[[], bool] = bool
         self.switches = 0
         self.interruptions = [0] * len(actors)
@@ -127,6 +131,7 @@ class Gate:
         self.locks_taken: dict[str, None] = {}
         self._choose: Callable[[list[Actor], Actor], Actor | None] = strategy.choose
         self.quiet_steps: Callable[[], int] | None = getattr(strategy, "quiet_steps", None)
+        self._overrule: Callable[[], None] = getattr(strategy, "overrule", _nothing)
         self._quiet_until = 0
         self._stop: Callable[[], None] = _nothing
         self._enabled: list[Actor] = []
@@ -220,6 +225,11 @@ class Gate:
             self.stopped = reason
             self._stop()
 
+    def check(self) -> None:
+        """Raise what the strategy raised; to be called when every actor is unwound."""
+        if self.broken is not None:
+            raise self.broken
+
     def _settle(self, actor: Actor) -> None:
         """`actor`, who made the last steps, stops here."""
         made = len(self.steps)
@@ -251,7 +261,13 @@ class Gate:
         return self._choose_from(enabled, current, made)
 
     def _choose_from(self, enabled: list[Actor], current: Actor, made: int) -> Actor | None:
-        chosen = self._choose(enabled, current)
+        try:
+            chosen = self._choose(enabled, current)
+            quiet = 0 if self.quiet_steps is None else self.quiet_steps()
+        except Exception as error:  # noqa: BLE001 - raised again by the host, where no actor takes it for its own
+            self.broken = error
+            self.halt(BROKEN)
+            return None
         if chosen is None:
             self.halt(PRUNED)
             return None
@@ -261,7 +277,7 @@ class Gate:
             self._count_switch(chosen)
         chosen.settled = made
         if self.quiet_steps is not None:
-            self._quiet_until = made + 1 + self.quiet_steps()
+            self._quiet_until = made + 1 + quiet
             self._grant(chosen, made)
         return chosen
 
@@ -269,7 +285,8 @@ class Gate:
         """Let `chosen` make the steps that need no choice, after the one it waits with."""
         if self.paced or (chosen.faults is not None and not chosen.faults.spent):
             return
-        steps = min(self._quiet_until, made + LOOK_EVERY_STEPS) - made - 1
+        # Where the bound is reached must not depend on what a strategy foresees.
+        steps = min(self._quiet_until, made + LOOK_EVERY_STEPS, self.limit + 1) - made - 1
         chosen.grant[:] = (chosen.phase,) * steps
 
     def _count_switch(self, chosen: Actor) -> None:
@@ -288,6 +305,8 @@ class Gate:
         # release, and trying again settles it.
         again = stalled or (blocked if self._released else [])
         self._released = False
+        for actor in stalled:
+            actor.revived.append(len(self.steps))
         for actor in again:
             self._enable(actor)
         if not again and blocked:
@@ -307,6 +326,7 @@ class Gate:
             self.livelock = Livelock(tuple(self._last_calls()), self.bounds)
             self.halt(LIVELOCK)
             return False
+        self._overrule()
         self.fair = True
         self.limit = made + self.bounds.fair
         self._choose, self.quiet_steps, self._quiet_until = _in_turn, None, 0

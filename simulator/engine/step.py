@@ -302,6 +302,7 @@ class Stepper:
             held = self._actor.locks.get(fd)
             self._lost = held is not None
             if held is not None:
+                self._actor.freed[len(self._gate.steps)] = {held.path: held.kind}
                 self._gate.drop(held)
             raise
 

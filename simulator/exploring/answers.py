@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from simulator.token import CHARACTERS_MAX
 from simulator.words import counted
 
 if TYPE_CHECKING:
@@ -80,8 +81,13 @@ class Explored:
         first, *others = self.violations
         lines = [f"{first.violation.sentence} (in {first.count} of {counted(self.runs, 'run')})", "", self.story, ""]
         lines += [self.why, ""] if self.why else []
-        lines += [f"also: {item.violation.sentence} (in {item.count}): {item.shown.token}" for item in others]
+        lines += [f"also: {item.violation.sentence} (in {item.count}): {_shown(item.shown.token)}" for item in others]
         return "\n".join([*lines, self.bound, *self.notes, "to see it again:", f"    {self.replay_line}"])
+
+
+def _shown(token: str) -> str:
+    """A token in a line; one of a long schedule is nothing to read, and can be had."""
+    return token if len(token) <= CHARACTERS_MAX else "a long schedule, its token is in `violations`"
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from simulator.exploring.plan import Plan, listed
 from simulator.exploring.searching import BUDGET_SECONDS, Search
 from simulator.ground.sandbox import Sandbox, default_parent
 from simulator.scenario import Schedule
-from simulator.search.actors_subject import nondeterministic
+from simulator.search.actors_subject import STEPS_MAX, nondeterministic
 from simulator.search.result import INTERRUPTED
 from simulator.search.verdicts import no_actor_raised
 from simulator.shrink.keep import SameViolation
@@ -51,6 +51,8 @@ _ELSEWHERE = (
     "its schedule can be followed to the end, and the steps are others; which is the first, nobody can say, as a token"
     " has no more of them than a hash"
 )
+# Nobody reads more of a story.
+_LINES_MAX = 200
 
 _MODES_DO_NOT_BITE = (
     "permission bits do not stop this process (it has root's capabilities): races that need EACCES do not exist here;"
@@ -69,6 +71,7 @@ def explore(
     seed: int = 0,
     kills: int = 0,
     faults: str | Sequence[str] = (),
+    steps: int = STEPS_MAX,
     sandbox: str | None = None,
     **parameters: float,
 ) -> Explored:
@@ -87,6 +90,7 @@ def explore(
         seed: of the first run; the others follow.
         kills: how many actors are killed in a run, at most, each at each of its steps (with ``dpor``): 0 to 2.
         faults: what happens to actors, as ``store-1:3:kill``; a string alone is one.
+        steps: how many a run may make; who then goes on for as many more, with everybody in turn, is a livelock.
         sandbox: a directory under which runs happen; shared memory where we may write, if not given.
         parameters: of a sampler: ``switch_probability``, ``start_gap``, ``depth``.
 
@@ -95,7 +99,7 @@ def explore(
         UngatedCallError: an actor made a call that no gate can stand before.
         MachineError: there is no room for a sandbox.
     """
-    plan = Plan(actors, oracle, setup, listed(faults), sandbox)
+    plan = Plan(actors, oracle, setup, listed(faults), sandbox, steps)
     search = Search(strategy, schedules, budget, seed, kills, parameters)
     return _without_waiting(_explore(plan, search))
 
@@ -111,13 +115,14 @@ async def explore_async(
     seed: int = 0,
     kills: int = 0,
     faults: str | Sequence[str] = (),
+    steps: int = STEPS_MAX,
     sandbox: str | None = None,
     **parameters: float,
 ) -> Explored:
     """As `explore`, under asyncio or trio: between two runs others get their turn, and it can be cancelled."""
     from anyio.lowlevel import checkpoint  # noqa: PLC0415 - who does not wait needs no loop
 
-    plan = Plan(actors, oracle, setup, listed(faults), sandbox)
+    plan = Plan(actors, oracle, setup, listed(faults), sandbox, steps)
     search = Search(strategy, schedules, budget, seed, kills, parameters)
     return await _explore(plan, search, checkpoint)
 
@@ -129,6 +134,7 @@ def replay(
     oracle: Any = no_actor_raised,
     setup: Callable[[str], object] | None = None,
     faults: str | Sequence[str] = (),
+    steps: int = STEPS_MAX,
     sandbox: str | None = None,
 ) -> Replayed:
     """Make one run of actors again, step for step.
@@ -139,6 +145,7 @@ def replay(
         oracle: as there.
         setup: as there.
         faults: as there.
+        steps: as there.
         sandbox: as there.
 
     Raises:
@@ -146,7 +153,7 @@ def replay(
         DivergenceError: the actors are not those of the token, or do something else by now; the message says at which
             step, where the schedule cannot be followed.
     """
-    return _without_waiting(_replay(token, Plan(actors, oracle, setup, listed(faults), sandbox)))
+    return _without_waiting(_replay(token, Plan(actors, oracle, setup, listed(faults), sandbox, steps)))
 
 
 async def _explore(plan: Plan, search: Search, pause: Callable[[], Awaitable[object]] | None = None) -> Explored:
@@ -175,8 +182,12 @@ async def _explore(plan: Plan, search: Search, pause: Callable[[], Awaitable[obj
 
 def _story(subject: ActorsSubject, trial: Trial) -> str:
     """The columns of those who made a step, or were killed before they did."""
-    shown = {step[0] for step in trial.storm}
-    return columns([name for name in subject.actors if name in shown], trial.storm)
+    begun = {step[0] for step in trial.storm}
+    lines = columns([name for name in subject.actors if name in begun], trial.storm).splitlines()
+    if len(lines) > _LINES_MAX:
+        # Of a run without an end, its beginning and its end.
+        lines = [*lines[: _LINES_MAX // 2], "...", *lines[-_LINES_MAX // 2 :]]
+    return "\n".join(lines)
 
 
 async def _again(subject: ActorsSubject, text: str) -> ActorsTrial:

@@ -15,7 +15,7 @@ from simulator.bridged.actors import read_function
 from simulator.engine.faults import parse_fault
 from simulator.errors import BadInputError
 from simulator.schedule import code_of
-from simulator.search.actors_subject import ActorsSubject
+from simulator.search.actors_subject import STEPS_MAX, ActorsSubject
 from simulator.search.verdicts import OracleOfUser, no_actor_raised
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Plan:
     setup: Callable[[str], object] | None
     faults: tuple[str, ...]
     sandbox: str | None
+    steps: int
 
     def subject(self, sandbox: Sandbox, schedule: Schedule) -> ActorsSubject:
         """What is explored."""
@@ -48,6 +49,7 @@ class Plan:
             oracles=[OracleOfUser(oracle) for oracle in self._oracles()],
             setup=self.setup,
             faults=self._faults(),
+            steps=self.steps,
         )
 
     def check(self) -> None:
@@ -61,6 +63,8 @@ class Plan:
             OracleOfUser(oracle)
         if self.setup is not None and not callable(self.setup):
             raise BadInputError("bad-setup", repr(self.setup), f"setup is not callable: {self.setup!r}")
+        if self.steps < 1:
+            raise BadInputError("bad-steps", str(self.steps), f"steps is {self.steps}; a run makes at least one")
         for fault in self._faults():
             if fault.phase:
                 raise BadInputError(
@@ -89,6 +93,8 @@ class Plan:
             arguments.append(f"setup={_source(self.setup)}")
         if self.faults:
             arguments.append(f"faults={list(self.faults)!r}")
+        if self.steps != STEPS_MAX:
+            arguments.append(f"steps={self.steps}")
         return f"simulator.replay({', '.join(arguments)}).assert_holds()"
 
     def _oracles(self) -> list[Any]:

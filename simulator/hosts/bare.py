@@ -69,7 +69,8 @@ class BareHost:
         """Run every party to its end; `async` only to be called like the other host: it never waits.
 
         Raises:
-            Exception: what a party's function let out, a bug of ours; everybody else is unwound first.
+            Exception: what a party's function let out, a bug of ours, or what the strategy raised; everybody else is
+                unwound first.
         """
         try:
             chosen = None
@@ -86,6 +87,7 @@ class BareHost:
                 for driver, kernel in self._drivers.values():
                     everybody.callback(kernel.give_up, "exit")
                     everybody.callback(driver.unwind)
+        self._gate.check()
 
     def _driver(self, party: Party) -> tuple[BridgedActor | _CoroutineActor, GatedKernel | AsyncGatedKernel]:
         if party.is_async:

@@ -55,7 +55,7 @@ class TrioHost:
 
         Raises:
             Exception: the first that a party's function let out. Parties keep the failures that are outcomes, so
-                this is a bug of ours; everybody else is unwound first.
+                this is a bug of ours; or what the strategy raised. Everybody else is unwound first.
         """
         async with trio.open_nursery() as nursery:
             self._gate.on_stop(nursery.cancel_scope.cancel)
@@ -63,6 +63,7 @@ class TrioHost:
                 nursery.start_soon(self._drive, party)
         if self._crash is not None:
             raise self._crash
+        self._gate.check()
 
     async def _drive(self, party: Party) -> None:
         try:

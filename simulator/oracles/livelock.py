@@ -22,16 +22,17 @@ _CALLS_SHOWN = 4
 
 def storm_livelock(evidence: StormEvidence) -> list[Violation]:
     """A violation if somebody in the storm goes on for ever."""
-    return _judge(evidence.livelock)
+    return livelocked(evidence.livelock)
 
 
 def cleaner_livelock(evidence: CleanerEvidence) -> list[Violation]:
     """A violation if the cleaner, alone with what the storm left, goes on for ever."""
     expected = evidence.cleaner.name in evidence.scenario.expect.cleaners_may_fail
-    return _judge(evidence.livelock, expected=expected)
+    return livelocked(evidence.livelock, expected=expected)
 
 
-def _judge(livelock: Livelock | None, *, expected: bool = False) -> list[Violation]:
+def livelocked(livelock: Livelock | None, *, expected: bool = False) -> list[Violation]:
+    """A violation if somebody still moved at the end of a fair phase."""
     if livelock is None:
         return []
     moving = "; ".join(f"{actor} goes on with {_told(calls)}" for actor, calls in livelock.moving)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cache_core.errors import shown
-from simulator.token import SHORT
+from simulator.token import CHARACTERS_MAX, SHORT
 from simulator.words import counted
 
 if TYPE_CHECKING:
@@ -83,7 +83,11 @@ class ExplorationReport:
             self._wrapped(f"expected, {runs}: {violation.oracle}: {shown(sentence)}")
         else:
             self._wrapped(f"UNEXPECTED, {runs}: {violation.oracle}: {shown(violation.sentence)}", "bold red")
-        self._line(f"  {self._replay(item.shown.token)}")
+        token = item.shown.token
+        if len(token) > CHARACTERS_MAX:
+            self._wrapped("  its schedule is too long for a token: --save FILE keeps it, for `replay FILE`", "dim")
+        else:
+            self._line(f"  {self._replay(token)}")
 
     def _wrapped(self, text: str, style: str = "") -> None:
         # A path stays in one piece, however long.
@@ -105,10 +109,13 @@ class ExplorationReport:
         self._line()
         unexpected = sum(not item.violation.expected for item in found.violations)
         classes = "" if found.classes is None else f" in {counted(found.classes, 'class', 'classes')} of storms"
-        rate = f"{found.explored / found.seconds:,.0f} a second" if found.seconds else "in no time"
-        more = "" if found.complete else f"; about {found.estimate_unseen:,} more to come (a rough estimate, Chao 1984)"
+        more = (
+            ""
+            if found.complete or found.searched
+            else f"; about {found.estimate_unseen:,} more to come (a rough estimate, Chao 1984)"
+        )
         self._wrapped(
-            f"{counted(found.explored, 'schedule')} in {found.seconds:.1f} s ({rate}),"
+            f"{counted(found.explored, 'schedule')}{_time(found)},"
             f" {counted(len(found.outcomes), 'outcome')}{classes}, the last new one in run {found.last_new:,}{more};"
             f" {counted(unexpected, 'unexpected violation')}"
         )
@@ -116,11 +123,20 @@ class ExplorationReport:
 
     @staticmethod
     def _caveat(found: Exploration) -> str:
-        if found.complete:
-            return ""
-        if found.estimate_runs is None:
+        if not found.searched:
             return "It is a sample: what it did not find may be there all the same."
-        return f"Perhaps {counted(found.estimate_runs, 'run')} more (very roughly), besides kills still to come."
+        if found.complete or not found.estimate_runs:
+            return ""
+        besides = ", besides kills still to come" if found.kills else ""
+        return f"Perhaps {counted(found.estimate_runs, 'run')} more (very roughly){besides}."
+
+
+def _time(found: Exploration) -> str:
+    """How long it took; nothing where the time of some of the runs is not known."""
+    if not found.timed:
+        return ""
+    rate = f"{found.explored / found.seconds:,.0f} a second" if found.seconds else "in no time"
+    return f" in {found.seconds:.1f} s ({rate})"
 
 
 def _cells(item: Outcome, explored: int) -> tuple[str, str, str, str]:

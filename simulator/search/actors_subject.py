@@ -26,15 +26,23 @@ from simulator.bridged.clocks import times_of_files
 from simulator.engine.actor import Actor
 from simulator.engine.clock import LogicalTimes
 from simulator.engine.faults import faults_by_actor
-from simulator.engine.gate import PRUNED, Gate
+from simulator.engine.gate import LIVELOCK, PRUNED, Bounds, Gate
 from simulator.engine.paths import Paths
 from simulator.engine.randomness import Randomness
 from simulator.engine.trace import errno_name, fingerprint
-from simulator.errors import BadInputError, MachineError, PrunedRunError, StuckActorError, UngatedCallError
+from simulator.errors import (
+    BadInputError,
+    InternalError,
+    MachineError,
+    PrunedRunError,
+    StuckActorError,
+    UngatedCallError,
+)
 from simulator.exploration.start import observe
 from simulator.ground.stage import CACHE
 from simulator.hosts.bare import BareHost
 from simulator.oracles.deadlock import deadlocked
+from simulator.oracles.livelock import livelocked
 from simulator.running.orchestrator import umasked
 from simulator.running.watchdog import SECONDS, Watchdog
 from simulator.schedule import compact, format_segments
@@ -59,6 +67,9 @@ if TYPE_CHECKING:
 
 # Of the pinned steps: what a bridged actor makes of the same code. Changed when old tokens can no longer replay.
 _REVISION = 2
+
+# Of a run, under its schedule, and again with everybody in turn. A test's actors make some dozens.
+STEPS_MAX = 10_000
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,7 @@ class ActorsSubject:
         oracles: who judges.
         setup: fills the directory before each run.
         faults: what happens to actors in each run.
+        steps: how many a run may make; after as many more, fair ones, it counts as one that does not end.
         name: in tokens.
 
     Attributes:
@@ -128,6 +140,7 @@ class ActorsSubject:
         oracles: Sequence[OracleOfUser] = (),
         setup: Callable[[str], object] | None = None,
         faults: tuple[Fault, ...] = (),
+        steps: int = STEPS_MAX,
         name: str = "actors",
     ) -> None:
         self.name = name
@@ -140,6 +153,7 @@ class ActorsSubject:
         self._oracles = oracles
         self._setup = setup
         self._faults = faults
+        self._bounds = Bounds(steps, steps)
         self._length: int | None = None
 
     @property
@@ -224,7 +238,7 @@ class ActorsSubject:
             run = RunOfActors(directory, steps, actors, Watch(root))
             parties = [party_of(function, actor, run) for function, actor in zip(self._functions, actors, strict=True)]
             strategy.begin(actors, steps, Randomness(seed, "schedule"))
-            gate = Gate(strategy, actors, steps)
+            gate = Gate(strategy, actors, steps, self._bounds)
             times = LogicalTimes(times_of_files(run.watch, steps))
             with Watchdog(gate, SECONDS, ends_calls=True) as dog, watched(run.watch), _no_collection():
                 await BareHost(gate, Paths(root, CACHE), times).run(parties)
@@ -232,8 +246,9 @@ class ActorsSubject:
             if dog.stuck is not None:
                 raise StuckActorError(dog.stuck, dog.seconds, dog.where, dog.stack, in_call=dog.in_call)
             self._check(gate, run.watch)
-            results = {party.actor.name: result_of(party) for party in parties}
-            violations = deadlocked(gate.deadlock)
+            moving = [name for name, _ in gate.livelock.moving] if gate.livelock is not None else []
+            results = {party.actor.name: result_of(party, moving=party.actor.name in moving) for party in parties}
+            violations = deadlocked(gate.deadlock) + livelocked(gate.livelock)
             if judged:
                 violations += self._judge(seed, directory, results, steps)
         return ActorsTrial(self, seed, results, tuple(violations), steps, gate.switches, directory)
@@ -256,10 +271,8 @@ class ActorsSubject:
             raise PrunedRunError
         if gate.lacking is not None:
             raise lacks(gate.lacking)
-        if gate.stopped not in {None, "deadlock"}:
-            raise BadInputError(
-                "endless-run", str(len(gate.steps)), f"the actors came to no end within {len(gate.steps):,} steps"
-            )
+        if gate.stopped not in {None, "deadlock", LIVELOCK}:
+            raise InternalError("stopped-run", gate.stopped, f"the run was stopped, nobody knows why: {gate.stopped}")
 
 
 def nondeterministic(difference: str) -> BadInputError:

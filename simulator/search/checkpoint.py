@@ -48,7 +48,9 @@ def save(search: Systematic, file: str) -> None:
         "schema": SCHEMA,
         "of": asdict(_identity(search)),
         "pruned": search.pruned,
+        "starving": search.starving,
         "over": search.over,
+        "seconds": search.seconds if search.timed else None,
         "plan": search.plan.state(),
         "branched_at": search.dpor.branched_at,
         "path": [_node(node) for node in search.dpor.path],
@@ -84,12 +86,10 @@ def restore(search: Systematic, file: str) -> None:
         raise _damaged(file) from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise _damaged(file)
-    wanted = asdict(_identity(search))
-    differing = [
-        f"{key} {document['of'].get(key)}, not {value}"
-        for key, value in wanted.items()
-        if document["of"].get(key) != value
-    ]
+    wanted, given = asdict(_identity(search)), document.get("of")
+    if not isinstance(given, dict) or given.keys() != wanted.keys():
+        raise _damaged(file)
+    differing = [f"{key} {given[key]}, not {value}" for key, value in wanted.items() if given[key] != value]
     if differing:
         raise BadInputError(
             "bad-checkpoint",
@@ -104,6 +104,9 @@ def restore(search: Systematic, file: str) -> None:
 
 def _restore(search: Systematic, document: dict[str, Any]) -> None:
     search.pruned, search.over = document["pruned"], document["over"]
+    # Older ones lack these.
+    search.starving, seconds = document.get("starving", 0), document.get("seconds")
+    search.seconds, search.timed = float(seconds or 0), seconds is not None
     search.plan.restore(document["plan"])
     search.dpor.path = [_node_of(node) for node in document["path"]]
     search.dpor.branched_at = document["branched_at"]
@@ -143,6 +146,7 @@ def _node(node: Node) -> dict[str, object]:
         "done": {str(actor): _footprint(what) for actor, what in node.done.items()},
         "sleep": {str(actor): _footprint(what) for actor, what in node.sleep.items()},
         "disabled": sorted(node.disabled),
+        "revived": {str(actor): times for actor, times in node.revived.items()},
     }
 
 
@@ -154,6 +158,8 @@ def _node_of(document: dict[str, Any]) -> Node:
         todo=set(document["todo"]),
         done={int(actor): _footprint_of(what) for actor, what in document["done"].items()},
         disabled=set(document["disabled"]),
+        # Older ones have none.
+        revived={int(actor): times for actor, times in document.get("revived", {}).items()},
     )
 
 

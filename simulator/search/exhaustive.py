@@ -9,9 +9,11 @@ two actors make a dozen steps each.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simulator.engine.actor import ENABLED
+from simulator.engine.actor import ENABLED, STALLED
+from simulator.search.standing import Standing
 from simulator.search.transitions import Transitions
 
 if TYPE_CHECKING:
@@ -23,6 +25,21 @@ if TYPE_CHECKING:
     from simulator.exploration.start import Start
 
 
+@dataclass(slots=True)
+class _Place:
+    """A place of the path.
+
+    Attributes:
+        waiting: who is still to move, the one who moves last.
+        moved: whether somebody could.
+        revived: who stood still until nobody else could move, and goes on here, and how often.
+    """
+
+    waiting: list[int]
+    moved: bool = False
+    revived: dict[int, int] = field(default_factory=dict)
+
+
 class Exhaustive:
     """The search; used as `simulator.search.dpor.Dpor` is."""
 
@@ -30,18 +47,15 @@ class Exhaustive:
         self.transitions: Transitions
         self._start = start
         self._actors: Sequence[Actor] = ()
-        # At each place of the path who is still to move, the one who moves last.
-        self._path: list[list[int]] = []
-        # Places of the path at which somebody could.
-        self._moved: set[int] = set()
-        self._last_choice: tuple[int, int | None] = (-1, None)
+        self._path: list[_Place] = []
+        self._standing = Standing(())
 
     def begin(self, actors: Sequence[Actor], steps: Sequence[RawStep], randomness: Randomness) -> bool:
         """As `Strategy.begin`."""
         del randomness
         self._actors = actors
         self.transitions = Transitions(actors, steps, self._start)
-        self._last_choice = (-1, None)
+        self._standing = Standing(actors)
         return True
 
     def choose(self, enabled: Sequence[Actor], current: Actor) -> Actor | None:
@@ -49,17 +63,26 @@ class Exhaustive:
         del current
         at = self.transitions.catch_up()
         if at == len(self._path):
-            self._path.append([actor.index for actor in enabled])
-        waiting = self._path[at]
-        again = waiting and self._last_choice == (at, waiting[-1])
+            self._path.append(_Place([actor.index for actor in enabled]))
+        place, waiting = self._path[at], self._path[at].waiting
+        for who in self._standing.catch_up(at):
+            times = self._standing.times(at, who)
+            if times > place.revived.get(who, 0):
+                # Nobody has moved here yet: nobody could.
+                place.revived[who] = times
+                waiting[:] = [actor.index for actor in enabled]
+        last = waiting[-1] if waiting else None
+        stands = last is not None and self._actors[last].status == STALLED
+        if last is not None and stands and self._standing.times(at, last) < place.revived.get(last, 0):
+            # It goes on when all others wait or stand still as well.
+            return enabled[0]
         # Whoever was woken from a lock that it waited for comes once more before it makes the step.
-        if again and self._actors[waiting[-1]].status != ENABLED:
-            # It has ended without a step, or waits for a lock.
+        if waiting and self._actors[waiting[-1]].status != ENABLED:
+            # It has ended without a step, waits for a lock or stands still.
             waiting.pop()
         if not waiting:
             # If all wait for each other the gate says so once it has asked each of them.
-            return None if at in self._moved else enabled[0]
-        self._last_choice = (at, waiting[-1])
+            return None if place.moved else enabled[0]
         return self._actors[waiting[-1]]
 
     def end(self) -> None:
@@ -69,11 +92,11 @@ class Exhaustive:
     def advance(self) -> bool:
         """Go on to the next schedule; False when there is none left."""
         while self._path:
-            if self._path[-1]:
-                self._path[-1].pop()
-                self._moved.add(len(self._path) - 1)
-            if self._path[-1]:
+            place = self._path[-1]
+            if place.waiting:
+                place.waiting.pop()
+                place.moved = True
+            if place.waiting:
                 return True
             self._path.pop()
-            self._moved.discard(len(self._path))
         return False

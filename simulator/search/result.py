@@ -30,7 +30,7 @@ class Exploration:
         complete: whether nothing is missing within the bound.
         bound: for people: what was explored, and what ended it.
         ended: by what it ended: ``schedules``, ``budget``, ``interrupted``, or ``exhausted``: there was nothing left.
-        seconds: how long it took.
+        seconds: how long it took, the pieces before included.
         outcomes: the most frequent first.
         violations: those that are not expected first, of these the most frequent.
         sometimes: in how many runs something worth knowing happened.
@@ -38,6 +38,9 @@ class Exploration:
         classes: how many storms there were that differ in more than the order of independent steps; None when nobody
             counted.
         estimate_runs: how many runs a systematic search has yet to make, roughly; None when nobody knows.
+        timed: whether `seconds` are those of all the runs.
+        searched: whether the runs are those of a systematic search: no sample, of which anything could be estimated.
+        kills: how many a run of it has at most.
     """
 
     scenario: str
@@ -53,6 +56,9 @@ class Exploration:
     last_new: int
     classes: int | None = None
     estimate_runs: int | None = None
+    timed: bool = True
+    searched: bool = False
+    kills: int = 0
 
     @property
     def as_expected(self) -> bool:
@@ -93,6 +99,7 @@ def answer(
     ended: str,
     seconds: float,
     estimate_runs: int | None = None,
+    timed: bool = True,
 ) -> Exploration:
     """What was found, with what is said of the search; arguments as the attributes of `Exploration`."""
     return Exploration(
@@ -109,6 +116,7 @@ def answer(
         last_new=found.last_new,
         classes=None if found.classes is None else len(found.classes),
         estimate_runs=estimate_runs,
+        timed=timed,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.search.result import BUDGET, INTERRUPTED, SCHEDULES
+from simulator.search.result import BUDGET, EXHAUSTED, INTERRUPTED, SCHEDULES
 from simulator.words import counted
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def ended_early(
     at: tuple[tuple[str, int], ...],
     outcomes: int,
     last_new: int,
+    pruned: int = 0,
+    starving: int = 0,
 ) -> str:
     """Something is missing.
 
@@ -81,15 +83,27 @@ def ended_early(
         at: the kills at hand.
         outcomes: how many there were.
         last_new: the run that found the last new one.
+        pruned: how many runs were cut short, as what would follow was known.
+        starving: how many runs came to an end only when everybody moved in turn.
     """
     why = {
-        SCHEDULES: f"after {counted(limits.schedules, 'schedule')}, as asked",
+        SCHEDULES: _as_asked(limits.schedules, runs + pruned + starving),
         BUDGET: f"by the budget of {limits.budget_seconds:g} s",
         INTERRUPTED: "by a signal",
+        EXHAUSTED: "with nothing left but runs that keep somebody from moving",
     }[ended]
+    unfair = f"; {counted(starving, 'run')} cut short, as somebody waited in them for what others could not make"
+    # They are schedules, and no runs that were made to their end.
+    known = f" and {pruned:,} cut short" if pruned and ended == SCHEDULES else ""
     place = " and ".join(f"{actor} killed at its step {step}" for actor, step in at) or "no kill"
     far = f", in the runs with {place}; {counted(kill_sets, 'set')} of kills finished" if kills else ""
     return (
-        f"not complete: ended {why}{far}; {counted(runs, 'run')} of {digest}, {counted(outcomes, 'outcome')}, the last"
-        f" new one in run {last_new:,}"
+        f"not complete: ended {why}{far}; {counted(runs, 'run')}{known} of {digest}, {counted(outcomes, 'outcome')},"
+        f" the last new one in run {last_new:,}{unfair if starving else ''}"
     )
+
+
+def _as_asked(schedules: int, made: int) -> str:
+    if made > schedules:
+        return f"before another run: {counted(schedules, 'schedule')} were asked for, and {made:,} made before"
+    return f"after {counted(schedules, 'schedule')}, as asked"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simulator.errors import BadInputError, InterruptedRunError, PrunedRunError
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from simulator.search.found import Observer
     from simulator.search.limits import Limits
     from simulator.search.result import Exploration
-    from simulator.search.subject import Subject
+    from simulator.search.subject import Subject, Trial
 
 DPOR = "dpor"
 
@@ -54,6 +55,14 @@ class Systematic:
         kills: how many kills a run has at most.
         count_classes: whether storms are told apart by more than their outcome; takes some 30 us a step.
 
+    Attributes:
+        found: what was, in runs that came to their end.
+        pruned: how many were cut short, as what would follow was known.
+        starving: how many came to an end only when everybody moved in turn: they say nothing.
+        over: whether nothing is left.
+        seconds: how long all of it took, in whatever pieces.
+        timed: whether that is so: of older checkpoints nobody knows.
+
     Raises:
         BadInputError: so many kills cannot be.
     """
@@ -70,13 +79,16 @@ class Systematic:
         self.dpor = Dpor(start)
         self.found = Found(subject, count_classes=count_classes)
         self.pruned = 0
+        self.starving = 0
         self.over = False
+        self.seconds = 0.0
+        self.timed = True
         self._start = start
 
     @property
     def runs(self) -> int:
         """How many were begun and are done with, those cut short included."""
-        return self.found.runs + self.pruned
+        return self.found.runs + self.pruned + self.starving
 
     async def run(
         self,
@@ -95,7 +107,7 @@ class Systematic:
             NondeterminismError: a run that the subject makes by itself, made again, was another one.
             InternalError: the same schedule went another way.
         """
-        begun = clock()
+        begun, earlier = clock(), self.seconds
         ended, before = EXHAUSTED, self.runs
         while not self.over:
             if self.runs >= limits.schedules:
@@ -112,9 +124,12 @@ class Systematic:
                 self.dpor.rewind()
                 ended = INTERRUPTED
                 break
+            now = clock() - begun
+            self.seconds = earlier + now
             if observer is not None:
-                observer(self.found, clock() - begun, self.estimate())
-        return self._answer(ended, limits, clock() - begun)
+                observer(self.found, now, self.estimate())
+        self.seconds = earlier + clock() - begun
+        return self._answer(ended, limits)
 
     async def _one(self) -> None:
         try:
@@ -124,8 +139,11 @@ class Systematic:
         else:
             storm = self.dpor.transitions.storm
             _refuse_helpers(storm)
-            self.found.add(trial, None if self.found.classes is None else trace_class(storm, self._start))
-        self.plan.observed.saw(self.dpor.transitions.made, self.dpor.names)
+            if self.dpor.overruled_at is None or _is_livelock(trial):
+                self.found.add(trial, None if self.found.classes is None else trace_class(storm, self._start))
+            else:
+                self.starving += 1
+        self.plan.observed.saw([made for made in self.dpor.transitions.made if not made.ends], self.dpor.names)
         if not self.dpor.advance():
             if self.plan.advance():
                 self.dpor = Dpor(self._start)
@@ -137,10 +155,10 @@ class Systematic:
         explored = self.dpor.explored_share()
         return None if explored is None else round(self.runs * (1 - explored) / explored)
 
-    def _answer(self, ended: str, limits: Limits, seconds: float) -> Exploration:
+    def _answer(self, ended: str, limits: Limits) -> Exploration:
         found = self.found
         digest = f"{self.subject.name} ({self.subject.digest})"
-        if self.over:
+        if self.over and not self.starving:
             bound = complete(digest, found.runs, self.kills, self.plan.finished)
         else:
             bound = ended_early(
@@ -153,17 +171,21 @@ class Systematic:
                 at=self.plan.places,
                 outcomes=len(found.outcomes),
                 last_new=found.last_new,
+                pruned=self.pruned,
+                starving=self.starving,
             )
-        return answer(
+        told = answer(
             found,
             scenario=self.subject.name,
             strategy=DPOR,
-            complete=self.over,
+            complete=self.over and not self.starving,
             bound=bound,
             ended=ended,
-            seconds=seconds,
+            seconds=self.seconds,
+            timed=self.timed,
             estimate_runs=0 if self.over else self.estimate(),
         )
+        return replace(told, searched=True, kills=self.kills)
 
 
 async def check_size(subject: Subject) -> None:
@@ -184,6 +206,10 @@ async def check_size(subject: Subject) -> None:
         f" 10^{digits:,.0f} interleavings; choose a sampler (--strategy {SUGGESTED}), or say how long it may try"
         " (--budget 10m)",
     )
+
+
+def _is_livelock(trial: Trial) -> bool:
+    return any(violation.oracle == "livelock" for violation in trial.violations)
 
 
 def _refuse_helpers(storm: list[RawStep]) -> None:

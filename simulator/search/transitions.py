@@ -1,8 +1,9 @@
 """A run as a search sees it: transitions, each with its footprint.
 
 A transition is what happens from one choice of who moves to the next: a step, together with the end of its process
-where that follows at once. An attempt at a lock that somebody holds, by a call that waits, is no transition: its actor
-could not move. It is on the record, and kept here beside the place where it was made.
+where that follows at once; or that end alone, of who stood still before it. An attempt at a lock that somebody holds,
+by a call that waits, is no transition: its actor could not move. It is on the record, and kept here beside the place
+where it was made. One that loses a lock, as it asked for another kind, is a transition.
 
 Guarantee: the same schedule gives the same transitions, whether or not somebody tried a lock in vain in between.
 Cost: a footprint for each step (`simulator.exploration.footprints`).
@@ -42,6 +43,7 @@ class Transition(NamedTuple):
         waited: the path and kind of the lock that it got by a call that waits for it.
         freed: the locks that it gave up, with the kind of each.
         beside: whether it was made beside the cache, and not in it.
+        ends: whether it is no step, but the end of a process alone.
     """
 
     actor: int
@@ -49,6 +51,7 @@ class Transition(NamedTuple):
     waited: tuple[str, str] | None = None
     freed: Mapping[str, str] = _NONE
     beside: bool = False
+    ends: bool = False
 
     def let_go(self, freed: Transition) -> bool:
         """Whether it is a lock that had to be waited for until `freed` gave it up."""
@@ -105,7 +108,9 @@ class Transitions:
             footprint = self._follower.follow(step)
             index = self._index[step[0]]
             actor = self._actors[index]
-            if step[2] == "exit":
+            if step[2] == "exit" and steps[place - 1][0] != step[0]:
+                made.append(Transition(index, footprint, freed=actor.freed.get(place, _NONE), ends=True))
+            elif step[2] == "exit":
                 for key, kind in footprint.items():
                     join(made[-1].footprint, key, kind)
                 # A lock that was taken by the very step was nobody's before it.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from simulator.hosts.base import Party
 
 WAITS = "waits"
+ENDLESS = "endless"
 
 # A value that is longer tells kinds of outcome apart by what does not matter.
 _VALUE_CHARACTERS = 30
@@ -30,7 +31,8 @@ class ActorResult:
 
     Attributes:
         name: of the actor.
-        outcome: ``ok``, ``failed``, ``killed``, or ``waits``, for a lock that nobody will give up.
+        outcome: ``ok``, ``failed``, ``killed``, ``waits``, for a lock that nobody will give up, or ``endless``: it went
+            on for as long as a run may take.
         value: what its function returned.
         error: the exception that it ended with; None when there was none.
     """
@@ -58,14 +60,14 @@ class ActorResult:
 Oracle = "Callable[..., str | None]"
 
 
-def result_of(party: Party) -> ActorResult:
-    """Of a run that is over."""
+def result_of(party: Party, *, moving: bool = False) -> ActorResult:
+    """Of a run that is over; `moving` is who still was at the end of its bound."""
     actor = party.actor
     if party.error is not None:
         return ActorResult(actor.name, FAILED, None, party.error)
     if actor.killed:
         return ActorResult(actor.name, KILLED, None, None)
-    return ActorResult(actor.name, OK if party.ended else WAITS, party.result, None)
+    return ActorResult(actor.name, OK if party.ended else ENDLESS if moving else WAITS, party.result, None)
 
 
 def no_actor_raised(directory: str, results: Mapping[str, ActorResult]) -> str | None:

@@ -67,6 +67,13 @@ class ForesightedStrategy(Strategy, Protocol):
         """
 
 
+class OverruledStrategy(Strategy, Protocol):
+    """A strategy that has to know when a run has come to its bound."""
+
+    def overrule(self) -> None:
+        """From now on everybody moves in turn, and nobody asks it."""
+
+
 class RehearsedStrategy(Strategy, Protocol):
     """A strategy that has to know beforehand how long a run is, roughly."""
 

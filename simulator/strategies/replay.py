@@ -41,7 +41,6 @@ class Replay:
         self._actors: dict[str, Actor] = {}
         self._steps: Sequence[RawStep] = ()
         self._before = 0
-        self._diverged: DivergenceError | None = None
 
     def begin(self, actors: Sequence[Actor], steps: Sequence[RawStep], randomness: Randomness) -> bool:
         """As `Strategy.begin`; it can be followed any number of times."""
@@ -50,7 +49,6 @@ class Replay:
         self._actors = {codes[actor.name]: actor for actor in actors}
         self._steps = steps
         self._before = len(steps)
-        self._diverged = None
         self._place = -1
         self._next(len(steps))
         return True
@@ -61,9 +59,6 @@ class Replay:
         Raises:
             DivergenceError: the schedule names somebody who cannot move.
         """
-        if self._diverged is not None:
-            # It went through an actor's own code, which may have taken it for an error of its call.
-            raise self._diverged
         now = len(self._steps)
         while self._place < len(self._segments):
             segment = self._segments[self._place]
@@ -100,13 +95,7 @@ class Replay:
         return max(0, self._until - len(self._steps) - 1 - struck)
 
     def end(self) -> None:
-        """As `Strategy.end`; nothing is learned.
-
-        Raises:
-            DivergenceError: as `choose` did, and whoever it went through was the last one to move.
-        """
-        if self._diverged is not None:
-            raise self._diverged
+        """As `Strategy.end`; nothing is learned."""
 
     def _next(self, now: int) -> None:
         """The next segment begins; after the last one nothing changes any more."""
@@ -131,13 +120,12 @@ class Replay:
         name = code if actor is None else actor.name
         made = len(self._steps) - self._before
         last = f"; step {made} was {_told(self._steps[-1])}" if made else ""
-        self._diverged = DivergenceError(
+        return DivergenceError(
             "divergence",
             code,
             f"replay diverges at step {made + 1}: by segment {self._place + 1} of the schedule"
             f" ({self._segments[self._place]}) {name} moves, but it {state}{last}",
         )
-        return self._diverged
 
 
 def strike(actor: Actor, action: str, when: str = "before") -> None:

@@ -14,6 +14,7 @@ import trio
 from simulator.errors import ActorKilled
 from simulator.hosts.bare import BareHost
 from simulator.hosts.trio_host import TrioHost
+from simulator.strategies.random_walk import RandomWalk
 from tests.support.arena import Arena
 
 FORMS = ("bridged", "coroutine")
@@ -163,3 +164,29 @@ def test_memory_is_flat_over_ten_thousand_kills(tmp_path, form, host):
     before, after = trio.run(measure)
     # Two bytes a kill would show; caches that fill up once may not.
     assert after <= before + 19_000
+
+
+class Breaks(RandomWalk):
+    """A strategy with a bug, that shows when it is asked for the third time."""
+
+    def begin(self, actors, steps, randomness):
+        self.asked = 0
+        return super().begin(actors, steps, randomness)
+
+    def choose(self, enabled, current):
+        self.asked += 1
+        if self.asked == 3:
+            raise KeyError("a bug of ours")
+        return enabled[0]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("form", FORMS)
+def test_what_a_strategy_raises_is_no_failure_of_an_actor(tmp_path, form, host):
+    actors = {f"build-{number}": careful(tmp_path / "cache", form) for number in (1, 2)}
+    arena = Arena(tmp_path, actors, strategy=Breaks(), host=host)
+    with pytest.raises(KeyError, match="a bug of ours"):
+        arena.run()
+    assert [party.error for party in arena.parties] == [None, None]
+    # Nobody's clean-up made a step.
+    assert arena.told == ["build-1 create kept", "build-1 write kept"]

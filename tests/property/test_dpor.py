@@ -15,7 +15,14 @@ import pytest
 from simulator.exploration.keys import READ
 from simulator.search.dpor import Dpor
 from simulator.search.exhaustive import Exhaustive
-from tests.support.programs import draw_emptying_program, draw_locking_program, draw_program, search, sizes_up_to
+from tests.support.programs import (
+    draw_emptying_program,
+    draw_locking_program,
+    draw_program,
+    draw_standing_program,
+    search,
+    sizes_up_to,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -28,12 +35,16 @@ def any_program(seed):
     return draw_program(seed, sizes_up_to(INTERLEAVINGS_MAX))
 
 
-@pytest.mark.parametrize("draw", [any_program, draw_locking_program, draw_emptying_program])
+@pytest.mark.parametrize("draw", [any_program, draw_locking_program, draw_emptying_program, draw_standing_program])
 def test_dpor_finds_what_exhaustive_search_finds(tmp_path, draw):
-    runs = classes = interleavings = pruned = 0
+    runs = classes = interleavings = pruned = left_out = 0
     for seed in range(FIRST, FIRST + SCOPES):
         program = draw(seed)
         every = search(program, Exhaustive, str(tmp_path / "top"), INTERLEAVINGS_MAX)
+        if draw is draw_standing_program and not every.complete:
+            # What it closes at the end, nobody knows before.
+            left_out += 1
+            continue
         assert every.complete
         found = search(program, Dpor, str(tmp_path / "top"), INTERLEAVINGS_MAX)
         told = f"seed {seed}: {len(every.classes)} classes in {every.runs}, found {len(found.classes)} in {found.runs}"
@@ -45,6 +56,7 @@ def test_dpor_finds_what_exhaustive_search_finds(tmp_path, draw):
     # For `pytest -s`.
     sys.stdout.write(f"{interleavings} interleavings, {runs} runs ({pruned} cut short), {classes} classes\n")
     assert runs < interleavings
+    assert left_out < SCOPES / 2
 
 
 class Blind(Dpor):

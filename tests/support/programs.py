@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from simulator.engine.actor import Actor
-from simulator.engine.faults import KILL, Fault, faults_by_actor
+from simulator.engine.faults import KILL, STALL, Fault, faults_by_actor
 from simulator.engine.gate import PRUNED, Gate
 from simulator.engine.randomness import Randomness
 from simulator.exploration.classes import trace_class
@@ -32,11 +32,15 @@ _WAITS = (fcntl.LOCK_SH, fcntl.LOCK_EX, fcntl.LOCK_EX)
 
 @dataclass(frozen=True)
 class Program:
-    """A tree, and what each actor does; calls are (actor, operation, arguments)."""
+    """A tree, and what each actor does; calls are (actor, operation, arguments).
+
+    `closing` actors close at the end what they have open, whatever happened, as `with` and `finally` do.
+    """
 
     case: Case
     calls: tuple
     kills: tuple = ()
+    closing: bool = False
 
     @property
     def names(self):
@@ -45,7 +49,7 @@ class Program:
     def told(self):
         nodes = [f"{kind} {path} {content!r} {mode:o}" for kind, path, content, mode in self.case.tree]
         calls = [f"{actor} {operation} {arguments}" for calls in self.calls for actor, operation, arguments in calls]
-        return "\n".join([*nodes, *calls, *map(str, self.kills)])
+        return "\n".join([*nodes, *calls, *map(str, self.kills), *(["closing"] if self.closing else [])])
 
 
 def sizes_up_to(interleavings):
@@ -127,10 +131,30 @@ def draw_emptying_program(seed):
     return Program(Case(tree, (), (), plain=True), tuple(calls))
 
 
+def draw_standing_program(seed):
+    """One in which some stand still, by a fault or by themselves, and some close what they opened at the end."""
+    program = draw_locking_program(seed) if seed % 2 else draw_program(seed, sizes_up_to(400))
+    draw = random.Random(-seed - 1)
+    places = [(name, step) for name, calls in zip(program.names, program.calls, strict=True) for step in _steps(calls)]
+    stalls = [Fault(name, step, "", 0, STALL) for name, step in draw.sample(places, draw.randint(0, 3))]
+    calls = [list(calls) for calls in program.calls]
+    for _ in range(draw.randint(0, 2)):
+        mine = draw.choice(calls)
+        mine.insert(draw.randint(0, len(mine)), (mine[0][0], "stand", {}))
+    kills = (*program.kills, *stalls)
+    return replace(program, calls=tuple(map(tuple, calls)), kills=kills, closing=draw.random() < 0.6)
+
+
+def _steps(calls):
+    return range(1, len(calls) + 1)
+
+
 class Stage(Copy):
     """One run of a program."""
 
     def _call(self, actor, operation, arguments):
+        if operation == "stand":
+            return self.kernels[actor].stand_still()
         if operation != "lock":
             return super()._call(actor, operation, arguments)
         # One that waits, on a descriptor or on the cache.
@@ -159,8 +183,12 @@ def play(program, strategy, top):
 
     def body(name, calls, kernel):
         stage.kernels[name] = kernel
-        for call in calls:
-            results[name].append(stage.make(call))
+        try:
+            for call in calls:
+                results[name].append(stage.make(call))
+        finally:
+            for fd in list(stage.actors[name].descriptors) if program.closing else ():
+                kernel.close(fd)
 
     parties = [
         Party(actor, partial(body, actor.name, calls)) for actor, calls in zip(actors, program.calls, strict=True)

@@ -55,7 +55,26 @@ CASES = {
     "explore no schedules": (["explore", "stress", "--schedules", "0"], "usage", "--schedules", "0"),
     "explore in no time": (["explore", "stress", "--budget", "0"], "usage", "", "--budget 0: a run needs some time"),
     "explore for ever": (["explore", "stress", "--budget", "long"], "usage", "long", "20ms"),
+    "explore with a checkpoint of no name": (
+        ["explore", "stress", "--strategy", "dpor", "--checkpoint", ""],
+        "usage",
+        "",
+        "--checkpoint '': a file needs a name",
+    ),
     "explore by no strategy": (["explore", "stress", "--strategy", "x"], "unknown-strategy", "x", "known: sticky"),
+    "explore by almost dpor": (["explore", "stress", "--strategy", "dp"], "unknown-strategy", "dp", "nearest: dpor"),
+    "explore by what it names": (
+        ["explore", "stress", "--strategy", "x"],
+        "unknown-strategy",
+        "x",
+        "known: sticky, random, pct, pos, portfolio, dpor",
+    ),
+    "explore by dpor, deeply": (
+        ["explore", "stress", "--strategy", "dpor", "--depth", "3"],
+        "bad-depth",
+        "3",
+        "--depth 3 goes with --strategy pct, not 'dpor'; leave out one of them",
+    ),
     "explore deeply": (["explore", "stress", "--depth", "2"], "bad-depth", "2", "--strategy pct"),
     "explore one schedule": (
         ["explore", "stress", "--strategy", "round-robin"],

@@ -199,6 +199,24 @@ def test_a_file_that_cannot_be_written_is_named(cachestorm, command, sandboxes, 
     assert "cannot be written" in told.document["message"]
 
 
+@pytest.mark.parametrize("wrong", [["--kills", "3"], ["--builds", "100000"]])
+def test_a_file_is_as_it_was_when_nothing_was_explored(cachestorm, sandboxes, tmp_path, wrong):
+    kept, new = tmp_path / "kept.json", tmp_path / "new.json"
+    kept.write_text("kept\n")
+    for file in (kept, new):
+        told = cachestorm("explore", SMALL, "--strategy", "dpor", *wrong, "--save", file, "--sandbox", sandboxes)
+        assert told.exit_code == 2
+    assert kept.read_text() == "kept\n"
+    assert not new.exists()
+
+
+def test_what_was_in_the_file_gives_way_to_what_was_found(cachestorm, sandboxes, tmp_path):
+    file = tmp_path / "found.json"
+    file.write_text("before\n" * 1000)
+    assert cachestorm("run", SMALL, "--save", file, "--sandbox", sandboxes).exit_code in {0, 1}
+    assert json.loads(file.read_text())["schema"] == "cachestorm/schedule/1"
+
+
 def test_the_schedule_of_many_seeds_is_not_saved(cachestorm):
     told = cachestorm("run", SMALL, "--seeds", "0:3", "--save", "x.json", "--json")
     assert (told.exit_code, told.document["kind"]) == (2, "usage")

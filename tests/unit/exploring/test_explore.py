@@ -433,3 +433,17 @@ def test_who_only_imports_the_package_loads_nothing_of_it():
     code = "import simulator, sys; print(sorted(set(sys.modules) & {'trio', 'greenlet', 'simulator.exploring'}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_token_of_a_long_schedule_is_said_to_be_in_the_result():
+    def turns(directory):
+        for name in "abcdef":
+            if not os.path.exists(f"{directory}/{name}"):
+                os.mkdir(f"{directory}/{name}")
+
+    actors = [(f"turns-{number}", turns) for number in range(1, 9)]
+    found = simulator.explore(actors=actors, strategy="random", schedules=5)
+    also = [line for line in found.told().splitlines() if line.startswith("also: ")]
+    assert also
+    assert all(line.endswith(": a long schedule, its token is in `violations`") for line in also)
+    assert all(len(item.shown.token) > 80 for item in found.violations)

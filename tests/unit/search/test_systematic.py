@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 
 import pytest
 import trio
 
+from simulator.engine.faults import parse_fault
 from simulator.errors import BadInputError
 from simulator.ground.sandbox import Sandbox
+from simulator.report.exploration import ExplorationReport
 from simulator.scenario_file import load_scenario
 from simulator.search import checkpoint
 from simulator.search.limits import Limits
+from simulator.search.statement import ended_early
 from simulator.search.subject import ScenarioSubject
 from simulator.search.systematic import Systematic, check_size
 from simulator.token import parse_token
@@ -115,6 +119,10 @@ def test_what_is_no_checkpoint_of_this_search_is_refused(small, ground, tmp_path
     file.write_text(json.dumps({"schema": "something/1"}))
     with pytest.raises(BadInputError, match="is no checkpoint, or a damaged one"):
         searched(small, ground, schedules=2, file=file)
+    for of in ({}, {"of": 5}, {"of": {}}):
+        file.write_text(json.dumps({"schema": "cachestorm/checkpoint/1", **of}))
+        with pytest.raises(BadInputError, match="is no checkpoint, or a damaged one"):
+            searched(small, ground, schedules=2, file=file)
     file.write_text("{")
     with pytest.raises(BadInputError, match="is no checkpoint, or a damaged one"):
         searched(small, ground, schedules=2, file=file)
@@ -124,6 +132,50 @@ def test_what_is_no_checkpoint_of_this_search_is_refused(small, ground, tmp_path
     directory.mkdir()
     with pytest.raises(BadInputError, match="cannot be read: Is a directory"):
         searched(small, ground, schedules=2, file=directory)
+
+
+def test_what_was_searched_before_counts_with_its_time(small, ground, tmp_path):
+    file = tmp_path / "search.json"
+
+    def piece(schedules):
+        seconds = iter(range(1000))
+        return searched(small, ground, schedules=schedules, file=file, clock=lambda: float(next(seconds)))
+
+    one = piece(5)
+    two = piece(8)
+    assert two.seconds > one.seconds > 0
+    assert two.timed
+    assert two.bound.startswith("not complete: ended after 8 schedules, as asked; 8 runs of ")
+    resumed = piece(3)
+    assert "ended before another run: 3 schedules were asked for, and 8 made before; 8 runs of " in resumed.bound
+    document = json.loads(file.read_text())
+    del document["seconds"]
+    file.write_text(json.dumps(document))
+    untimed = piece(9)
+    assert not untimed.timed
+    report = io.StringIO()
+    ExplorationReport(report, str).whole(untimed, small)
+    assert "\n9 schedules, " in report.getvalue()
+    assert "a second" not in report.getvalue()
+    assert not piece(10).timed
+
+
+@pytest.mark.parametrize("kills", [0, 1])
+def test_a_search_is_no_sample_and_has_kills_to_come_only_with_kills(small, ground, kills):
+    report = io.StringIO()
+    ExplorationReport(report, str).whole(searched(small, ground, schedules=5, kills=kills), small)
+    told = " ".join(report.getvalue().split())
+    assert "Chao" not in told
+    assert "sample" not in told
+    assert ("more (very roughly), besides kills still to come." in told) == bool(kills)
+    assert ("more (very roughly)." in told) == (not kills)
+
+
+def test_schedules_that_were_cut_short_are_counted_where_a_number_was_asked_for():
+    told = ended_early(
+        "x", Limits(10, 1), ended="schedules", runs=7, kills=0, kill_sets=0, at=(), outcomes=1, last_new=1, pruned=3
+    )
+    assert told.startswith("not complete: ended after 10 schedules, as asked; 7 runs and 3 cut short of x, ")
 
 
 @pytest.mark.parametrize("kills", [-1, 3])
@@ -141,3 +193,12 @@ def test_a_scope_that_is_too_large_is_told_with_an_estimate(ground):
         BadInputError, match=r"8 actors make [0-9,]+ steps, in some 10\^[0-9,]+ interleavings; choose a"
     ):
         trio.run(main)
+
+
+@pytest.mark.slow
+def test_a_build_that_stands_still_is_searched(small, ground):
+    faults = (*small.faults, parse_fault("build-1:5:stall"))
+    found = searched(replace(small, faults=faults), ground, schedules=1000)
+    assert found.complete
+    # Until the other one is done.
+    assert found.explored == 6
