@@ -218,8 +218,9 @@ class Tree:
             return None
         if node.lets_its_owner_in:
             return node
-        # By a descriptor that somebody has, since it was removed: before that it kept nobody out.
+        # Shut by a descriptor that somebody has, since it was removed: before that it kept nobody out.
         join(footprint, entry(directory.number, place.name), READ)
+        join(footprint, mode(node.number), READ)
         return None
 
     def follow(self, place: Place, footprint: Footprint, *, denied: bool) -> Place:

@@ -13,6 +13,7 @@ says it had. The rules for what is not one call, with their reasons:
 - An errno injected *before* the effect (``injected``): no call. *After* it (``fault``): the call succeeds, whatever
   the actor is told; a descriptor that the actor never learns of is closed again. *Short*: one write, of less.
 - A *flock* that has to wait is tried with LOCK_NB and fails with EAGAIN: a step like any other; a *stall* makes none.
+- A *create* that keeps what is there (O_CREAT alone) does not tell whether there was anything: the gate looks before.
 - *chmod* through a pinned descriptor is fchmodat2(2), and where the system does not have it a second call through
   /proc/self/fd.
 
@@ -105,6 +106,7 @@ class Match:
         elif operation == "dup":
             self._copy(step)
         else:
+            self._skip_look_of_the_gate(operation)
             call = self._one_call(step, expected)
             self._keep_books(actor, call)
             if after and operation in OPENS:
@@ -125,6 +127,14 @@ class Match:
             raise DifferenceFoundError(f"still open at the end: {self._open}")
 
     # What a step is made of.
+
+    def _skip_look_of_the_gate(self, operation):
+        if operation != "create" or self._at + 1 >= len(self._lines):
+            return
+        look, opening = self._lines[self._at], self._lines[self._at + 1]
+        keeps = "O_CREAT" in opening.text and not any(flag in opening.text for flag in ("O_EXCL", "O_TRUNC"))
+        if look.name == "newfstatat" and keeps and _place_in(look) == _place_in(opening):
+            self._at += 1
 
     def _one_call(self, step, expected):
         call = self._take(step)
@@ -246,6 +256,11 @@ class Match:
     def _text(self, text):
         """What a link says, as a trace shows it: relative to the cache if it is an absolute path in there."""
         return text.removeprefix(f"{self._cache}/") if isinstance(text, str) else text
+
+
+def _place_in(line):
+    """What a call is made on, as strace has it: a descriptor with its path, and a name."""
+    return line.text.partition("(")[2].split(", ")[:2]
 
 
 def _words(step):

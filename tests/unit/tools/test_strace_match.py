@@ -114,3 +114,19 @@ def test_a_call_that_another_thread_interrupts_is_one_call():
 def test_names_are_read_as_they_are():
     call = call_of(log_line('renameat(7</a\\74\\76>(deleted), "\\303\\251\\n\\"<{[,\\1", AT_FDCWD</>, "/b = c)") = 0'))
     assert (call.operation, call.place, call.target) == ("rename", (7, 'é\n"<{[,\1'), (None, "/b = c)"))
+
+
+LOOK = f'newfstatat(AT_FDCWD</>, "{CACHE}/a", 0x7ff, 0) = -1 ENOENT (No such file or directory)'
+
+
+@pytest.mark.parametrize(
+    ("flags", "look", "same"),
+    [
+        ("O_RDWR|O_CREAT", LOOK, True),
+        ("O_RDWR|O_CREAT|O_TRUNC", LOOK, False),
+        ("O_RDWR|O_CREAT", LOOK.replace("/a", "/b"), False),
+    ],
+)
+def test_the_gate_looks_before_an_open_that_may_create_and_before_no_other(flags, look, same):
+    opening = f'openat(AT_FDCWD</>, "{CACHE}/a", {flags}, 0666) = 7<{CACHE}/a>'
+    assert (compared([step("create"), step("close")], look, opening, CLOSE) == []) is same
