@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from simulator.search import found as searching
     from simulator.search.limits import Limits
     from simulator.search.result import Exploration
-    from simulator.shrink.shrinking import Limits as ShrinkLimits
+    from simulator.shrink.budget import Limits as ShrinkLimits
     from simulator.shrink.shrinking import Shrunk
     from simulator.token import Token
 

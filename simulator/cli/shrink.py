@@ -19,16 +19,13 @@ from simulator.cli.parameters import (
     watchdog_option,
 )
 from simulator.cli.signals import Interruption
+from simulator.shrink.budget import BUDGET_SECONDS, REPLAYS, Limits
 
 if TYPE_CHECKING:
     from simulator.cli.overrides import Overrides
     from simulator.cli.running import Runner
     from simulator.scenario import Scenario
-    from simulator.shrink.shrinking import Limits, Shrunk
-
-# As `simulator.shrink.shrinking` has them, which is loaded late.
-_REPLAYS = 60
-_BUDGET_SECONDS = 5.0
+    from simulator.shrink.shrinking import Shrunk
 
 
 @click.command(
@@ -42,12 +39,12 @@ _BUDGET_SECONDS = 5.0
 )
 @click.argument("token", metavar="TOKEN|FILE")
 @click.option(
-    "--replays", type=click.IntRange(min=1), default=_REPLAYS, metavar="N", help="Try so often at most. Default: 60."
+    "--replays", type=click.IntRange(min=1), default=REPLAYS, metavar="N", help="Try so often at most. Default: 60."
 )
 @click.option(
     "--budget",
     type=Duration(),
-    default=_BUDGET_SECONDS,
+    default=BUDGET_SECONDS,
     metavar="DURATION",
     help="Begin no further try after so long. Default: 5s.",
 )
@@ -91,7 +88,6 @@ def command(
         from simulator.cli.replay import scenario_of  # noqa: PLC0415
         from simulator.cli.running import play  # noqa: PLC0415
         from simulator.cli.tokens import read_token  # noqa: PLC0415
-        from simulator.shrink.shrinking import Limits  # noqa: PLC0415
 
         with interruption.at_once():
             wanted = read_token(token)

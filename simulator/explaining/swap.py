@@ -32,11 +32,11 @@ from simulator.explaining.kills import made_instead, spared
 from simulator.exploration.footprints import conflict
 from simulator.exploration.reversible import PartialOrder, Reversal
 from simulator.shrink.attempt import run_attempt
+from simulator.shrink.budget import Budget, Limits, SpentError
 from simulator.shrink.candidates import falls_of
 from simulator.shrink.follow import Follow
 from simulator.shrink.keep import SameViolation, keep_of
 from simulator.shrink.plan import plan_of, taking_part
-from simulator.shrink.shrinking import Limits
 from simulator.words import counted
 
 if TYPE_CHECKING:
@@ -191,10 +191,6 @@ async def explain_by_swap(
     return await search.make(trial, quick)
 
 
-class _Spent(Exception):  # noqa: N818 - nothing went wrong
-    """There are no replays, or there is no time, left."""
-
-
 class _Attempt(NamedTuple):
     """The second step of `pair` is made before the first, so all pairs in `flipped` come the other way round."""
 
@@ -277,11 +273,8 @@ class _Search:
         self._everybody = everybody
         self._tried_with = subject
         self._keep = keep
-        self._limits = limits
-        self._clock = clock
         self._start = start
-        self._began = clock()
-        self._replays = 0
+        self._budget = Budget(limits, clock)
         self._oracles: set[str] = set()
         self._second_best: _Found | None = None
 
@@ -301,7 +294,7 @@ class _Search:
             if told is not None:
                 return told
             found = await self._first_that_passes(case)
-        except _Spent:
+        except SpentError:
             found, complete = self._second_best, False
         if found is None:
             return await self._uninterrupted(case, complete=complete)
@@ -314,10 +307,10 @@ class _Search:
         """That somebody is not killed, if that is enough.
 
         Raises:
-            _Spent: there is nothing left to try it with.
+            SpentError: there is nothing left to try it with.
         """
         for plan, kills in spared(plan_of(case.steps)):
-            self._spend()
+            self._budget.spend()
             other = await self._follow(case, plan, self._subject)
             if other is not None and self._is_gone(other, None):
                 made = made_instead(other.storm, kills)
@@ -347,7 +340,7 @@ class _Search:
         plan = plan_of(case.steps)
         best: tuple[tuple[Reversal, ...], tuple[str, ...]] = (), ()
         for place in range(min(len(plan.pieces), _TURNS_MAX)):
-            self._replays += 1
+            self._budget.replays += 1
             other = await self._follow(case, plan.later(place), self._subject)
             if other is None or not self._is_gone(other, None):
                 continue
@@ -368,24 +361,13 @@ class _Search:
             self._second_best = found
         return gone
 
-    def _spend(self) -> None:
-        """A further run.
-
-        Raises:
-            _Spent: there is nothing left to make it with.
-        """
-        seconds = self._clock() - self._began
-        if self._replays and (self._replays >= self._limits.replays or seconds >= self._limits.budget_seconds):
-            raise _Spent
-        self._replays += 1
-
     async def _try(self, case: _Case, attempt: _Attempt) -> Trial | None:
         """The run the other way round; None if it did not come so, or cannot be judged.
 
         Raises:
-            _Spent: there is nothing left to do it with.
+            SpentError: there is nothing left to do it with.
         """
-        self._spend()
+        self._budget.spend()
         plan = plan_of(case.steps, case.order.swapped(attempt.pair))
         trial = await self._follow(case, plan, self._tried_with)
         return trial if trial is not None and case.turned(trial.storm, [attempt.pair]) else None
@@ -438,7 +420,7 @@ class _Search:
             steps=case.steps,
             pair=pair,
             failed=case.failed,
-            replays=self._replays,
+            replays=self._budget.replays,
             complete=complete,
         )
 

@@ -11,7 +11,8 @@ from cache_core.errors import shown
 from simulator.words import counted
 
 if TYPE_CHECKING:
-    from simulator.shrink.shrinking import Limits, Shrunk, Size
+    from simulator.shrink.budget import Limits
+    from simulator.shrink.shrinking import Shrunk, Size
 
 
 def shrunk_lines(shrunk: Shrunk, limits: Limits, replay: str) -> list[str]:

@@ -20,6 +20,7 @@ from simulator.engine.faults import KILL
 from simulator.errors import DivergenceError
 from simulator.schedule import codes_of, compact, format_segments, segments_of
 from simulator.shrink.attempt import run_attempt
+from simulator.shrink.budget import Budget, Limits, SpentError
 from simulator.shrink.candidates import STAGES, falls_of, guesses
 from simulator.shrink.follow import Follow
 from simulator.shrink.keep import keep_of, signature_to_ask
@@ -36,22 +37,6 @@ if TYPE_CHECKING:
     from simulator.shrink.candidates import Leave
     from simulator.shrink.keep import Keep
     from simulator.shrink.plan import Plan
-
-REPLAYS = 60
-BUDGET_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long to try.
-
-    Attributes:
-        replays: how many runs at most, at least 1.
-        budget_seconds: after which no further one begins.
-    """
-
-    replays: int = REPLAYS
-    budget_seconds: float = BUDGET_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +163,6 @@ async def shrink(
     return await work.make(trial)
 
 
-class _Spent(Exception):  # noqa: N818 - nothing went wrong
-    """There are no replays, or there is no time, left."""
-
-
 class _Shrinking:
     """One call of `shrink`."""
 
@@ -202,11 +183,8 @@ class _Shrinking:
         self._quick_tells = False
         self._everybody = everybody
         self._keep = keep
-        self._limits = limits
-        self._clock = clock
         self._start = start
-        self._began = clock()
-        self._replays = 0
+        self._budget = Budget(limits, clock)
         self._rejected = set(state.rejected)
         self._names = state.names
         self._pulled: Trial | None = None
@@ -219,7 +197,7 @@ class _Shrinking:
                 # Under another name a build may not need what was injected into it.
                 pass
             complete = True
-        except _Spent:
+        except SpentError:
             complete = False
         trial, segments = await self._written(given)
         return Shrunk(
@@ -229,8 +207,8 @@ class _Shrinking:
             signature=signature_to_ask(self._keep, trial),
             before=self._size_of(given),
             after=self._size_of(trial),
-            replays=self._replays,
-            seconds=self._clock() - self._began,
+            replays=self._budget.replays,
+            seconds=self._budget.seconds,
             complete=complete,
             state=State(self._best, frozenset(self._rejected), self._names),
         )
@@ -314,12 +292,9 @@ class _Shrinking:
         """Follow a plan; the first one in any case. None if the run cannot be judged.
 
         Raises:
-            _Spent: there is nothing left to do it with.
+            SpentError: there is nothing left to do it with.
         """
-        seconds = self._clock() - self._began
-        if self._replays and (self._replays >= self._limits.replays or seconds >= self._limits.budget_seconds):
-            raise _Spent
-        self._replays += 1
+        self._budget.spend()
         follow = Follow(plan, everybody=self._everybody)
         seed = self._best.seed if seed is None else seed
         trial = await run_attempt(self._quick or self._subject, seed, follow)
@@ -339,7 +314,7 @@ class _Shrinking:
         best = list(self._best.storm)
         for segments in (compact(best, names), segments_of(best, codes_of(names))):
             text = format_segments(segments)
-            self._replays += 1
+            self._budget.replays += 1
             try:
                 trial = await run_attempt(self._subject, self._best.seed, Replay(text))
             except DivergenceError:

@@ -6,8 +6,9 @@ import pytest
 
 from simulator.errors import BadInputError
 from simulator.schedule import codes_of, parse_segments, segments_of
+from simulator.shrink.budget import Limits
 from simulator.shrink.keep import Poisoned, SameViolation, keep_of, poisoned_in, signature_to_ask
-from simulator.shrink.shrinking import Limits, shrink, size_of
+from simulator.shrink.shrinking import shrink, size_of
 from simulator.strategies.replay import Replay
 from tests.support.toys import ToySubject, checks_then_writes, failed, waits, wanders
 

@@ -12,8 +12,9 @@ from simulator.explaining.poisoning import line_of
 from simulator.explaining.swap import Swap, common_directory, explain_by_swap, told
 from simulator.report.story import columns
 from simulator.report.swap import render_swap
+from simulator.shrink.budget import Limits
 from simulator.shrink.keep import Poisoned, SameViolation, poisoned_in
-from simulator.shrink.shrinking import Limits, shrink
+from simulator.shrink.shrinking import shrink
 from simulator.strategies.replay import Replay
 from tests.support.toys import ToySubject, checks_then_writes, failed, waits, wanders
 
