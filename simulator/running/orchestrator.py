@@ -19,11 +19,9 @@ from simulator.engine.faults import faults_by_actor
 from simulator.engine.gate import LIVELOCK, PRUNED, Gate
 from simulator.engine.paths import Paths
 from simulator.engine.randomness import Randomness
-from simulator.engine.trace import errno_name
 from simulator.errors import (
     BadInputError,
     InternalError,
-    MachineError,
     NondeterminismError,
     OracleError,
     PrunedRunError,
@@ -50,6 +48,7 @@ from simulator.running.cast import (
 from simulator.running.determinism import first_difference
 from simulator.running.identity import token_of, trace_of
 from simulator.running.outcome import Residue, RunReport
+from simulator.running.resources import ran_out
 from simulator.running.verdict import cleaner_outcome, emptied, judged, left_locks, read_residue
 from simulator.running.watchdog import Watchdog
 from simulator.scenario import Expect, Scenario, Schedule
@@ -422,7 +421,7 @@ class _Run:
         if gate.stopped == PRUNED:
             raise PrunedRunError
         if gate.lacking is not None:
-            raise _lacks(gate.lacking)
+            raise ran_out(gate.lacking, "--sandbox")
         if gate.stopped == "cancelled":
             raise InternalError("cancelled-actor", "", "an actor cancelled itself while it waited for its turn")
         if gate.stopped not in {None, "deadlock", LIVELOCK}:
@@ -460,14 +459,3 @@ class _Run:
         if self._raised is not None:
             raise OracleError(self._raised.oracle, self._raised.error, str(token)) from self._raised.error
         return replace(report, token=str(token), trace_digest=trace_of(report).digest)
-
-
-def _lacks(step: RawStep) -> MachineError:
-    actor, _, operation, path, _, _, number, _, _ = step
-    name = errno_name(number) or ""
-    return MachineError(
-        "resources",
-        name,
-        f"the machine ran out ({name}: {os.strerror(number or 0)}) when {actor} made {operation} {path}, and no fault"
-        " did that: give the run more space (--sandbox), more inodes or more open files (ulimit -n)",
-    )

@@ -29,11 +29,10 @@ from simulator.engine.faults import faults_by_actor
 from simulator.engine.gate import LIVELOCK, PRUNED, Bounds, Gate
 from simulator.engine.paths import Paths
 from simulator.engine.randomness import Randomness
-from simulator.engine.trace import errno_name, fingerprint
+from simulator.engine.trace import fingerprint
 from simulator.errors import (
     BadInputError,
     InternalError,
-    MachineError,
     PrunedRunError,
     StuckActorError,
     UngatedCallError,
@@ -44,6 +43,7 @@ from simulator.hosts.bare import BareHost
 from simulator.oracles.deadlock import deadlocked
 from simulator.oracles.livelock import livelocked
 from simulator.running.orchestrator import umasked
+from simulator.running.resources import ran_out
 from simulator.running.watchdog import SECONDS, Watchdog
 from simulator.schedule import compact, format_segments
 from simulator.search.repeats import check_repeats
@@ -270,7 +270,7 @@ class ActorsSubject:
         if gate.stopped == PRUNED:
             raise PrunedRunError
         if gate.lacking is not None:
-            raise lacks(gate.lacking)
+            raise ran_out(gate.lacking, "sandbox")
         if gate.stopped not in {None, "deadlock", LIVELOCK}:
             raise InternalError("stopped-run", gate.stopped, f"the run was stopped, nobody knows why: {gate.stopped}")
 
@@ -282,18 +282,6 @@ def nondeterministic(difference: str) -> BadInputError:
         "",
         f"an actor is not the same in two runs of one schedule: {difference}; pin what it takes from elsewhere"
         " (datetime.now, addresses, state that outlives a run)",
-    )
-
-
-def lacks(step: RawStep) -> MachineError:
-    """The machine ran out of something in this step."""
-    actor, _, operation, path, _, _, number, _, _ = step
-    name = errno_name(number) or ""
-    return MachineError(
-        "resources",
-        name,
-        f"the machine ran out ({name}: {os.strerror(number or 0)}) when {actor} made {operation} {path}, and no fault"
-        " did that: give the run more space (sandbox), more inodes or more open files (ulimit -n)",
     )
 
 

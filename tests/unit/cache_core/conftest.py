@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 
 import pytest
 
 from cache_core.kernel import REAL
 from cache_core.removal import remove_tree
+from tests.support.stores import store
 
 TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n"
 
@@ -112,3 +114,13 @@ def chain(top, name, depth):
 @pytest.fixture
 def dig():
     return chain
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A prepared cache of a store; emptied by other programs than ours."""
+    place = tmp_path / "cache"
+    store(place, "maker").prepare()
+    yield place
+    subprocess.run(["chmod", "-R", "u+rwx", str(tmp_path)], check=True)
+    subprocess.run(["rm", "-rf", str(place)], check=True)

@@ -4,7 +4,7 @@ import fcntl
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,6 @@ from tests.support.stores import (
     temporaries,
     work,
 )
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "cache"
-    store(place, "maker").prepare()
-    yield place
-    subprocess.run(["chmod", "-R", "u+rwx", str(tmp_path)], check=True)
-    subprocess.run(["rm", "-rf", str(place)], check=True)
 
 
 @pytest.mark.parametrize("name", PUBLISHING)

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +26,6 @@ from tests.support.stores import (
     temporaries,
     work,
 )
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "cache"
-    store(place, "maker").prepare()
-    yield place
-    subprocess.run(["chmod", "-R", "u+rwx", str(tmp_path)], check=True)
-    subprocess.run(["rm", "-rf", str(place)], check=True)
-
 
 # Where things are.
 
