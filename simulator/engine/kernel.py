@@ -5,7 +5,8 @@ lets `shutil.rmtree` wait without knowing it) and `AsyncGatedKernel`, whose meth
 the turn has come is in `simulator.engine.step`.
 
 Guarantees
-- The gate comes before the call; after it exactly one real call is made, or none when a fault takes its place.
+- The gate comes before the call; after it exactly one real call is made, or none when a fault takes its place. Before
+  an open that may create and may keep we look whether there is something: its result does not tell.
 - A dead actor's calls raise `ActorKilled` and do nothing, close included. Its descriptors and locks went in the
   one step of its death, as the real kernel would have it.
 - What actors are shown depends on the steps alone: listings are sorted, times are logical (`simulator.engine.clock`).

@@ -59,7 +59,7 @@ KINDS = _Kinds()
 
 def may_keep(flags: int) -> bool:
     """Whether open(2) with these flags creates a file where there is none, and keeps as it is one that is there."""
-    return flags & _MAY_KEEP == os.O_CREAT
+    return flags & _MAY_KEEP == _CREATES
 
 
 def quiet_calls(kernel: GatedKernel) -> dict[str, Callable[..., Any]]:
