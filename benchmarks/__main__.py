@@ -22,6 +22,7 @@ ROUNDS = {
     "growth": 1,
     "cleaner": 5,
     "first_poison": 1,
+    "scopes": 1,
     "samplers": 1,
     "shrinking": 25,
     "peers": 3,

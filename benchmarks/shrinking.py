@@ -17,9 +17,9 @@ from simulator.explaining.swap import Explanation, explain_by_swap
 from simulator.ground.sandbox import Sandbox
 from simulator.scenario_file import load_scenario
 from simulator.search.subject import ScenarioSubject
-from simulator.shrink.budget import Limits
+from simulator.shrink.budget import BUDGET_SECONDS, REPLAYS, Limits
 from simulator.shrink.keep import Poisoned, poisoned_in
-from simulator.shrink.shrinking import BUDGET_SECONDS, REPLAYS, Shrunk, shrink
+from simulator.shrink.shrinking import Shrunk, shrink
 
 SCENARIO = "issue-3515"
 NO_TIME_BOX = Limits(REPLAYS, 1e9)

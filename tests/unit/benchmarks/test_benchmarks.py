@@ -10,7 +10,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from benchmarks import first_poison, gate, growth, samplers, shrinking, small
+from benchmarks import first_poison, gate, growth, samplers, scopes, shrinking, small
 from benchmarks.__main__ import ROUNDS, main
 
 
@@ -109,3 +109,13 @@ def test_shrinking_tells_what_is_left(console, ground, monkeypatch):
     assert all(heading in told for heading in shrinking.ROWS)
     assert "2 failing seeds of issue-3515-small" in told
     assert "nothing left to try        │ 2 of 2" in told
+
+
+@pytest.mark.slow
+def test_scopes_are_searched_and_sampled(console, ground):
+    scopes.run(console, ground, 1, schedules=5, searched=((2, 2, 1, 0), (1, 2, 1, 1)), sampled=((1, 2, 1, 0),))
+    told = text(console)
+    assert "2 x 2 + 1                    " in told
+    assert "1 x 2 + 1, every single kill " in told
+    assert told.count("│ yes ") == 2
+    assert "outcomes in 5 runs" in told
