@@ -50,8 +50,8 @@ def systematic(scenario, ground, schedules):
     return {item.violation.signature for item in found.violations if not item.violation.expected}
 
 
-# Each shows within so many runs, in the order in which the search makes them: the cleaners by run 12, `early` by run 94,
-# `unlink` by run 208.
+# Each shows within so many runs, in the order in which the search makes them: the cleaners by run 12, `early` by
+# run 94, `unlink` by run 208.
 def test_the_search_catches_them_too(ground, monkeypatch):
     with monkeypatch.context() as patch:
         found = systematic(canaries.broken_cleaner(patch, canaries.liar), ground, SEARCHED)
